@@ -1,0 +1,43 @@
+# The short names of what people do. Everything is Python behind local/; this file only spells it.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m local
+export KUBECONFIG
+
+.PHONY: help setup up stop down status shell test lint verify lock
+
+help: ## list the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install the Python packages that everything else needs
+	@$(PYTHON) local/bootstrap.py
+
+up: ## bring the whole environment up, or repair it
+	@$(PYTHON) local/bootstrap.py --for-environment
+	@$(RUN) up
+
+stop: setup ## end the processes, keep everything
+	@$(RUN) stop
+
+down: setup ## destroy the environment and prove that nothing is left
+	@$(RUN) down
+
+status: setup ## what runs, where it answers, what is realised (STATUS=json for machines)
+	@$(RUN) status $(if $(filter json,$(STATUS)),--json)
+
+shell: setup ## a shell in which plain `pulumi` works on the local stack
+	@$(RUN) shell
+
+test: setup ## the suite that needs no root and no environment
+	@$(VENV)/bin/python -m pytest -m "not environment"
+
+verify: setup ## the suite that drives what runs
+	@$(VENV)/bin/python -m pytest -m environment tests/environment
+
+lint: setup ## formatting, lint and types, as CI sees them
+	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/mypy
+
+lock: setup ## resolve the dependency groups anew and lock them by hash
+	@$(RUN) lock

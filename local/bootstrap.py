@@ -1,0 +1,153 @@
+"""Prepare the Python environment, with nothing but the standard library.
+
+Every `make` command starts here, on whatever Python the machine has. The packages come from
+`requirements/dev.txt`, where each is pinned by hash; a stamp in the environment tells whether they are
+the ones already installed, so a second call costs milliseconds and an interrupted one starts over cleanly.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+VENV = CHECKOUT / ".venv"
+STAMP = VENV / ".plinth-stamp"
+REQUIREMENTS = CHECKOUT / "requirements"
+MINIMUM_PYTHON = (3, 11)
+
+
+class BootstrapError(Exception):
+    """Something that the person at the keyboard has to change; its text says what."""
+
+
+def require_a_place_for_the_cluster(*, user_id: int, kubeconfig: str | None) -> None:
+    """Refuse to go on where neither an embedded nor an existing cluster is possible.
+
+    This runs before anything is installed or written, so that a refusal leaves no trace.
+
+    Raises:
+        BootstrapError: no root for the embedded cluster and no KUBECONFIG for an existing one, or a
+            KUBECONFIG that names no file.
+    """
+    if kubeconfig:
+        missing = [part for part in kubeconfig.split(os.pathsep) if not Path(part).is_file()]
+        if missing:
+            raise BootstrapError(
+                f"KUBECONFIG names {missing[0]}, which is not a file. "
+                "Give the path of a kubeconfig, or unset KUBECONFIG to use the embedded cluster as root."
+            )
+        return
+    if user_id != 0:
+        raise BootstrapError(
+            f"The embedded Kubernetes needs root (namespaces, mounts, cgroups), and this is user {user_id}. "
+            "Either run `sudo make up`, or use a cluster that you have: `make up KUBECONFIG=/path/to/kubeconfig`."
+        )
+
+
+def require_python(version: tuple[int, int]) -> None:
+    """Refuse a Python that the packages do not support.
+
+    Raises:
+        BootstrapError: the version is older than the packages support.
+    """
+    if version < MINIMUM_PYTHON:
+        raise BootstrapError(
+            f"Python {version[0]}.{version[1]} is too old: Plinth needs {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} "
+            "or later. Name another one: `make up PYTHON=python3.12`."
+        )
+
+
+def wanted_stamp() -> str:
+    """Digest of everything that decides what the environment should hold."""
+    digest = hashlib.sha256(f"{sys.version_info[:2]}{CHECKOUT}".encode())
+    for file in (REQUIREMENTS / "bootstrap.txt", REQUIREMENTS / "dev.txt", CHECKOUT / "pyproject.toml"):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _run(*command: str | Path) -> None:
+    try:
+        subprocess.run([str(part) for part in command], check=True, cwd=CHECKOUT)  # noqa: S603 - our own words
+    except subprocess.CalledProcessError as error:
+        words = " ".join(str(part) for part in command[:4])
+        raise BootstrapError(
+            f"`{words} ...` ended with status {error.returncode}; its own words stand above."
+        ) from error
+
+
+def _create_venv() -> None:
+    shutil.rmtree(VENV, ignore_errors=True)
+    try:
+        import ensurepip  # noqa: F401, PLC0415 - Debian leaves it out of python3; asking is the only way to know
+    except ImportError:
+        package = f"python3.{sys.version_info[1]}-venv"
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            raise BootstrapError(
+                f"This Python can't make virtual environments. Install its package ({package} on Debian), then run again."
+            ) from None
+        _run("apt-get", "update", "-qq")
+        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
+    _run(sys.executable, "-m", "venv", VENV)
+
+
+def install() -> None:
+    """Bring `.venv` to exactly what the locks say; do nothing where it already is.
+
+    Raises:
+        BootstrapError: an installer failed, or a virtual environment can't be made here.
+    """
+    lock = (CHECKOUT / ".venv.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp = wanted_stamp()
+        if STAMP.is_file() and STAMP.read_text() == stamp:
+            return
+        started = time.monotonic()
+        print("python packages: installing (about a minute on a new machine)", flush=True)  # noqa: T201
+        _create_venv()
+        python = VENV / "bin" / "python"
+        _run(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", REQUIREMENTS / "bootstrap.txt")
+        uv = VENV / "bin" / "uv"
+        _run(
+            uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", REQUIREMENTS / "dev.txt"
+        )
+        _run(
+            uv,
+            "pip",
+            "install",
+            "-q",
+            "--python",
+            python,
+            "--no-deps",
+            "--no-build-isolation",
+            "-e",
+            CHECKOUT,
+        )
+        STAMP.write_text(stamp)
+        print(f"python packages: ready after {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201
+    finally:
+        lock.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Check the machine, then install; `--for-environment` also asks for a place to run a cluster."""
+    try:
+        require_python(sys.version_info[:2])
+        if "--for-environment" in arguments:
+            require_a_place_for_the_cluster(user_id=os.geteuid(), kubeconfig=os.environ.get("KUBECONFIG"))
+        install()
+    except BootstrapError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
