@@ -1,1 +1,1 @@
-"""The reference model application: death within 60 days, from SUPPORT2. It knows nothing of infrastructure."""
+"""The reference model application: death within 60 days, from SUPPORT2. Knows nothing of infrastructure."""

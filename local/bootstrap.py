@@ -46,8 +46,8 @@ def require_a_place_for_the_cluster(*, user_id: int, kubeconfig: str | None) -> 
         return
     if user_id != 0:
         raise BootstrapError(
-            f"The embedded Kubernetes needs root (namespaces, mounts, cgroups), and this is user {user_id}. "
-            "Either run `sudo make up`, or use a cluster that you have: `make up KUBECONFIG=/path/to/kubeconfig`."
+            f"The embedded Kubernetes needs root (namespaces, mounts, cgroups), and this is user {user_id}. Either "
+            "run `sudo make up`, or use a cluster that you have: `make up KUBECONFIG=/path/to/kubeconfig`."
         )
 
 
@@ -59,8 +59,8 @@ def require_python(version: tuple[int, int]) -> None:
     """
     if version < MINIMUM_PYTHON:
         raise BootstrapError(
-            f"Python {version[0]}.{version[1]} is too old: Plinth needs {MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} "
-            "or later. Name another one: `make up PYTHON=python3.12`."
+            f"Python {version[0]}.{version[1]} is too old: Plinth needs "
+            f"{MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} or later. Name another one: `make up PYTHON=python3.12`."
         )
 
 
@@ -90,7 +90,8 @@ def _create_venv() -> None:
         package = f"python3.{sys.version_info[1]}-venv"
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise BootstrapError(
-                f"This Python can't make virtual environments. Install its package ({package} on Debian), then run again."
+                f"This Python can't make virtual environments. Install its package ({package} on Debian), "
+                "then run again."
             ) from None
         _run("apt-get", "update", "-qq")
         _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)

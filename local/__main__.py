@@ -1,0 +1,114 @@
+"""The commands behind `make`, one line each; what they do is in `local.commands`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from local.environment import Environment
+from local.errors import LocalError
+from local.instance import Instance
+from local.progress import Progress
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+
+
+def _environment() -> Environment:
+    return Environment(Instance.of_checkout())
+
+
+@app.command()
+def up() -> None:
+    """Bring the whole environment up, or repair it."""
+    from local.commands.up import up as command  # noqa: PLC0415 - each command loads only what it needs
+
+    command(_environment(), Progress())
+
+
+@app.command()
+def stop() -> None:
+    """End the processes, keep everything."""
+    environment, progress = _environment(), Progress()
+    with environment.exclusively("stop"):
+        environment.node.stop(progress)
+
+
+@app.command()
+def down() -> None:
+    """Destroy the environment and prove that nothing is left."""
+    from local.commands.down import down as command  # noqa: PLC0415
+
+    command(_environment(), Progress())
+
+
+@app.command()
+def status(*, json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """What runs, where it answers, what is realised."""
+    from local.commands.status import as_json, as_text, collect  # noqa: PLC0415
+
+    found = collect(_environment())
+    typer.echo(as_json(found) if json else as_text(found))
+
+
+@app.command()
+def shell() -> None:
+    """A shell in which plain `pulumi` works on the local stack."""
+    from local.commands.shell import shell as command  # noqa: PLC0415
+
+    command(_environment())
+
+
+@app.command()
+def env() -> None:
+    """The same as lines of `export NAME=value`."""
+    from local.commands.shell import exports  # noqa: PLC0415
+
+    typer.echo(exports(_environment()))
+
+
+@app.command()
+def release(version: Annotated[str, typer.Argument(help="Leave out to list the versions.")] = "") -> None:
+    """Serve a trained version; without one, list what there is."""
+    from local.commands import release as commands  # noqa: PLC0415
+
+    if version:
+        commands.release(_environment(), Progress(), version)
+    else:
+        typer.echo("\n".join(commands.versions(_environment())))
+
+
+@app.command()
+def rollback() -> None:
+    """Serve what was served before."""
+    from local.commands import release as commands  # noqa: PLC0415
+
+    commands.rollback(_environment(), Progress())
+
+
+@app.command()
+def lock() -> None:
+    """Resolve the dependency groups anew and lock them by hash."""
+    from local.commands.lock import lock as command  # noqa: PLC0415
+
+    command(Instance.of_checkout())
+
+
+def main() -> int:
+    """Run a command; an error meant for a person is printed without a traceback."""
+    try:
+        app(standalone_mode=False)
+    except LocalError as error:
+        typer.echo(f"error: {error}", err=True)
+        return 1
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted; run the same command again to go on", err=True)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

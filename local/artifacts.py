@@ -1,0 +1,109 @@
+"""The model versions that the artifact bucket holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from app.contract import artifact_key, manifest_key
+from local.errors import LocalError
+from local.release import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One complete training run: its manifest, and when it was written."""
+
+    model: str
+    version: str
+    written: datetime
+    manifest: dict[str, Any]
+
+    @property
+    def release(self) -> Release:
+        """The release that serves this version."""
+        return Release(self.model, self.version, str(self.manifest["artifact"]["sha256"]))
+
+
+class ArtifactBucket:
+    """Reads manifests and verifies artifacts; never writes."""
+
+    def __init__(self, bucket: str, environment: Mapping[str, str]) -> None:
+        self._bucket = bucket
+        self._s3 = s3_client(environment)
+
+    def versions(self) -> list[ModelVersion]:
+        """All complete versions, newest first; a run without a manifest is not complete and not listed."""
+        found = []
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+            for entry in page.get("Contents", []):
+                model, version = Path(entry["Key"]).parts[1:3] if entry["Key"].count("/") > 1 else ("", "")
+                if entry["Key"] == manifest_key(model, version):
+                    found.append(self._version(model, version, entry["LastModified"]))
+        return sorted(found, key=lambda version: version.written, reverse=True)
+
+    def find(self, version: str) -> ModelVersion:
+        """One version by its name.
+
+        Raises:
+            LocalError: the bucket holds no complete version of that name; those it holds are named.
+        """
+        versions = self.versions()
+        for candidate in versions:
+            if candidate.version == version:
+                return candidate
+        known = ", ".join(candidate.version for candidate in versions) or "none"
+        raise LocalError(
+            f"No complete model version {version!r} is in the artifact bucket {self._bucket} (there: {known}). "
+            "Train it first: `make up` trains what the stack's config asks for."
+        )
+
+    def holds(self, release: Release) -> bool:
+        """Whether the artifact of a release is there with exactly its hash."""
+        try:
+            key = artifact_key(release.model, release.version)
+            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "404"}:
+                return False
+            raise
+        return hashlib.sha256(body).hexdigest() == release.artifact_sha256
+
+    def _version(self, model: str, version: str, written: datetime) -> ModelVersion:
+        body = self._s3.get_object(Bucket=self._bucket, Key=manifest_key(model, version))["Body"].read()
+        return ModelVersion(model, version, written, json.loads(body))
+
+
+def s3_client(environment: Mapping[str, str]) -> S3Client:
+    """A client on the instance's emulator, whatever AWS settings the caller's own shell has.
+
+    Raises:
+        LocalError: the environment names no endpoint.
+    """
+    endpoint = environment.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        raise LocalError("AWS_ENDPOINT_URL is not set: local commands speak to the emulator only.")
+    try:
+        return boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=environment["AWS_REGION"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            config=Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3}),
+        )
+    except EndpointConnectionError as error:  # pragma: no cover - boto3 connects lazily
+        raise LocalError(f"The AWS emulator at {endpoint} does not answer. `make up` starts it.") from error

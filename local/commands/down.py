@@ -1,0 +1,77 @@
+"""`make down`: destroy, then prove that nothing is left."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import boto3
+
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from local.environment import Environment
+    from local.progress import Progress
+
+
+def down(environment: Environment, progress: Progress) -> None:
+    """Destroy every resource, end every process, and look for what is left by other means than our own records.
+
+    Raises:
+        LocalError: something could not be destroyed, or something is left; each leftover is named.
+    """
+    with environment.exclusively("down"):
+        if environment.stack_is_known():
+            _destroy_stack(environment, progress)
+        environment.node.destroy(progress)
+        leftovers = environment.node.leftovers()
+        if leftovers:
+            raise LocalError("The machine still holds:\n" + "\n".join(f"  {left}" for left in leftovers))
+        environment.release.remove()
+        progress.say("nothing is left: no resource, bucket, table, key alias, pod, process, bridge or mount")
+    shutil.rmtree(environment.instance.state, ignore_errors=True)
+
+
+def _destroy_stack(environment: Environment, progress: Progress) -> None:
+    environment.node.start(progress)
+    stack = environment.stack
+    for mended in stack.prepare():
+        progress.say(f"engine state: {mended}")
+    stack.destroy(progress)
+    left = [f"state: {resource['urn']}" for resource in stack.resources()]
+    left += [f"aws: {name}" for name in emulated_leftovers(environment.variables)]
+    left += [f"kubernetes: {name}" for name in environment.node.workload_pods()]
+    if left:
+        raise LocalError(
+            "`pulumi destroy` ended, yet this is left:\n" + "\n".join(f"  {item}" for item in left)
+        )
+    stack.remove()
+
+
+def emulated_leftovers(variables: Mapping[str, str]) -> Iterator[str]:
+    """Buckets, tables, key aliases, roles, queues and topics by the emulator's own lists, not the engine's."""
+
+    def client(service: str) -> object:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            region_name=variables["AWS_REGION"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    listings = (
+        ("s3", "list_buckets", "Buckets", "Name"),
+        ("dynamodb", "list_tables", "TableNames", None),
+        ("kms", "list_aliases", "Aliases", "AliasName"),
+        ("iam", "list_roles", "Roles", "RoleName"),
+        ("sqs", "list_queues", "QueueUrls", None),
+        ("sns", "list_topics", "Topics", "TopicArn"),
+    )
+    for service, operation, key, field in listings:
+        for entry in getattr(client(service), operation)().get(key, []):
+            name = entry[field] if field else entry
+            if not str(name).startswith("alias/aws/"):
+                yield f"{service} {name}"

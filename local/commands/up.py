@@ -1,0 +1,143 @@
+"""`make up`: from whatever is there to a served model, and nothing more where all is there."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import httpx
+
+from local.commands.status import api_url, collect
+from local.engine.install import install
+from local.errors import LocalError
+from local.images import build_all
+from local.toolchain import ALL_TOOLS, ensure
+from local.toolchain.debian import ensure_packages
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from local.artifacts import ModelVersion
+    from local.environment import Environment
+    from local.progress import Progress
+    from local.release import Release
+    from local.stack import Stack
+    from local.toolchain import Toolchain
+
+READY_SECONDS = 120
+"""How long the API may take to answer once every rollout is complete."""
+
+CHARTS = ("envoy-gateway",)
+
+
+def up(environment: Environment, progress: Progress) -> None:
+    """Converge: tools, images, node, stack, model, release; each step does only what is missing.
+
+    Raises:
+        LocalError: a step could not be done; running again goes on from there.
+    """
+    with environment.exclusively("up"):
+        environment.check_config()
+        toolchain = _prepare_tools(environment, progress)
+        _start_machine(environment, toolchain, progress)
+        changes = _converge(environment, progress)
+        _wait_until_served(environment, progress)
+    _report(environment, progress, changes)
+
+
+def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
+    instance = environment.instance
+    ensure_packages(progress)
+    toolchain = ensure(instance.cache, ALL_TOOLS, progress)
+    install(instance, toolchain)
+    for chart in CHARTS:
+        toolchain.chart(chart, instance.charts / chart)
+    return toolchain
+
+
+def _start_machine(environment: Environment, toolchain: Toolchain, progress: Progress) -> None:
+    """Start the node while the images are built: the one waits on clocks, the other on processors."""
+    instance, node = environment.instance, environment.node
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        starting = pool.submit(node.start, progress)
+        building = pool.submit(build_all, instance, toolchain, progress)
+        images = building.result()
+        starting.result()
+    with progress.step("load images into the node"):
+        for image in images.values():
+            node.import_image(image.archive, image.reference)
+    environment.release.write_images(
+        {str(name): image.reference for name, image in images.items() if name != "pause"}
+    )
+
+
+def _converge(environment: Environment, progress: Progress) -> Counter[str]:
+    stack, file = environment.stack, environment.release
+    for mended in stack.prepare():
+        progress.say(f"engine state: {mended}")
+    released = file.read()
+    lost = released is not None and not _artifact_is_there(environment, released)
+    if lost:
+        progress.say("the released artifact is not in its bucket: the training Job runs once more")
+    changes = stack.up(
+        progress,
+        "bring up stores, platform and training" if released is None else "bring up everything",
+        replace=_training_jobs(stack) if lost else (),
+        then="release the trained model" if released is None else "",
+    )
+    if released is None:
+        file.write(_trained(environment).release)
+        changes += stack.up(progress, "bring up the inference service")
+    return changes
+
+
+def _artifact_is_there(environment: Environment, release: Release) -> bool:
+    artifacts = environment.artifacts()
+    return artifacts is not None and artifacts.holds(release)
+
+
+def _training_jobs(stack: Stack) -> list[str]:
+    """A finished Job whose artifact is lost has to run once more, though nothing in it changed."""
+    return [str(entry["urn"]) for entry in stack.resources() if entry["type"] == "kubernetes:batch/v1:Job"]
+
+
+def _trained(environment: Environment) -> ModelVersion:
+    artifacts = environment.artifacts()
+    if artifacts is None:
+        raise LocalError("The stack has no output `artifact_bucket`, so no model can be released from it.")
+    return artifacts.find(str(environment.stack.outputs()["training_version"]))
+
+
+def _wait_until_served(environment: Environment, progress: Progress) -> None:
+    url = f"{api_url(environment)}/v2/health/ready"
+    deadline = time.monotonic() + READY_SECONDS
+    answer = "no answer yet"
+    with progress.step("wait for the API to answer"):
+        while time.monotonic() < deadline:
+            try:
+                response = httpx.get(url, timeout=5)
+                if response.is_success:
+                    return
+                answer = f"status {response.status_code}: {response.text[:500]}"
+            except httpx.HTTPError as error:
+                answer = str(error)
+            time.sleep(0.5)
+    raise LocalError(
+        f"{url} did not become ready within {READY_SECONDS} s; last: {answer}. "
+        "`make status` shows which part is unwell; the logs are in .plinth/logs."
+    )
+
+
+def _report(environment: Environment, progress: Progress, changes: Counter[str]) -> None:
+    status = collect(environment)
+    changed = {name: count for name, count in changes.items() if name != "same" and count}
+    words = ", ".join(f"{count} {name}" for name, count in sorted(changed.items())) or "0 changes"
+    progress.say(
+        f"stack: {words}; {status.resources.realised} resources realised, "
+        f"{status.resources.recorded_only} recorded only"
+    )
+    if status.served:
+        progress.say(f"served: {status.served['model']} {status.served['version']}")
+    for name, url in status.endpoints.items():
+        progress.say(f"{name}: {url}")

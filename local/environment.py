@@ -1,0 +1,115 @@
+"""One embedded environment as its commands see it: node, stack, release, and one command at a time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from local.artifacts import ArtifactBucket
+from local.cluster.node import Node
+from local.engine.environment import environment as engine_environment
+from local.errors import LocalError
+from local.instance import STACK, Instance
+from local.release import ReleaseFile
+from local.stack import Stack
+from local.storage import write_atomically
+from local.toolchain import NODE_TOOLS, Toolchain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Environment:
+    """The parts of an instance, made on first use."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.release = ReleaseFile(instance)
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """What `make shell` sets, and what every child process of these commands gets."""
+        return engine_environment(self.instance)
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The Pulumi stack."""
+        return Stack(self.instance, self.variables)
+
+    @cached_property
+    def node(self) -> Node:
+        """The embedded Kubernetes node with the AWS emulator beside it."""
+        return Node(self.instance, Toolchain.installed(self.instance.cache, NODE_TOOLS))
+
+    def artifacts(self) -> ArtifactBucket | None:
+        """The artifact bucket, or None while the stack has none."""
+        bucket = self.stack.outputs().get("artifact_bucket")
+        return ArtifactBucket(bucket, self.variables) if bucket else None
+
+    @contextmanager
+    def exclusively(self, command: str) -> Iterator[None]:
+        """Hold the instance for one command that changes it.
+
+        Raises:
+            LocalError: another command holds it, or the name belongs to another checkout.
+        """
+        self.instance.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._claim_name()
+        holder = self.instance.state / "command"
+        try:
+            with FileLock(self.instance.state / "command.lock", timeout=0):
+                write_atomically(holder, f"`make {command}`, process {os.getpid()}")
+                yield
+        except Timeout as error:
+            raise LocalError(
+                f"{_read(holder) or 'Another command'} is at work on {self.instance.name}. "
+                "Wait until it ends; only one command may change an environment at a time."
+            ) from error
+
+    def _claim_name(self) -> None:
+        """Two checkouts under one name would share interface, namespace and cgroup: refuse the second."""
+        owner = self.instance.run / "checkout"
+        held_by = _read(owner)
+        if held_by and held_by != str(self.instance.checkout) and Path(held_by).is_dir():
+            raise LocalError(
+                f"The instance name {self.instance.name} is in use by the checkout {held_by}. "
+                "Choose another: `make up INSTANCE=name`, or run `make down` there first."
+            )
+        known = self.instance.state / "instance"
+        recorded = _read(known)
+        if recorded and recorded != self.instance.name:
+            raise LocalError(
+                f"This checkout's environment is called {recorded}, and {self.instance.name} was asked for. One "
+                f"checkout holds one environment: run `make down INSTANCE={recorded}` first, or use another clone."
+            )
+        write_atomically(known, self.instance.name)
+
+    def check_config(self) -> None:
+        """Refuse a stack config that the program would refuse, before anything is built or started.
+
+        Raises:
+            LocalError: the config or a release file is unknown or contradictory in some part.
+        """
+        check = subprocess.run(  # noqa: S603 - our own module
+            [sys.executable, "-m", "stacks.settings", "check", STACK],
+            cwd=self.instance.checkout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check.returncode != 0:
+            raise LocalError((check.stderr or check.stdout).strip())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
