@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,8 +17,11 @@ from local.release import Release
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
+
+PARTS_OF_A_KEY = len(manifest_key("model", "version").split("/"))
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class ArtifactBucket:
         found = []
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
             for entry in page.get("Contents", []):
-                model, version = Path(entry["Key"]).parts[1:3] if entry["Key"].count("/") > 1 else ("", "")
-                if entry["Key"] == manifest_key(model, version):
-                    found.append(self._version(model, version, entry["LastModified"]))
+                parts = entry["Key"].split("/")
+                if entry["Key"].endswith("/manifest.json") and len(parts) == PARTS_OF_A_KEY:
+                    found.append(self._version(parts[1], parts[2], entry["LastModified"]))
         return sorted(found, key=lambda version: version.written, reverse=True)
 
     def find(self, version: str) -> ModelVersion:

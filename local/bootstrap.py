@@ -46,8 +46,8 @@ def require_a_place_for_the_cluster(*, user_id: int, kubeconfig: str | None) -> 
         return
     if user_id != 0:
         raise BootstrapError(
-            f"The embedded Kubernetes needs root (namespaces, mounts, cgroups), and this is user {user_id}. Either "
-            "run `sudo make up`, or use a cluster that you have: `make up KUBECONFIG=/path/to/kubeconfig`."
+            f"The embedded Kubernetes needs root (namespaces, mounts), and this is user {user_id}. "
+            "Either run `sudo make up`, or use a cluster of yours: `make up KUBECONFIG=/path/to/kubeconfig`."
         )
 
 
@@ -60,7 +60,7 @@ def require_python(version: tuple[int, int]) -> None:
     if version < MINIMUM_PYTHON:
         raise BootstrapError(
             f"Python {version[0]}.{version[1]} is too old: Plinth needs "
-            f"{MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} or later. Name another one: `make up PYTHON=python3.12`."
+            f"{MINIMUM_PYTHON[0]}.{MINIMUM_PYTHON[1]} or later. Name another: `make up PYTHON=python3.12`."
         )
 
 

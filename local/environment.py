@@ -86,8 +86,9 @@ class Environment:
         recorded = _read(known)
         if recorded and recorded != self.instance.name:
             raise LocalError(
-                f"This checkout's environment is called {recorded}, and {self.instance.name} was asked for. One "
-                f"checkout holds one environment: run `make down INSTANCE={recorded}` first, or use another clone."
+                f"This checkout's environment is called {recorded}, and {self.instance.name} was asked for. "
+                f"One checkout holds one environment: run `make down INSTANCE={recorded}` first, or use "
+                "another clone."
             )
         write_atomically(known, self.instance.name)
 

@@ -44,8 +44,8 @@ class Instance:
         """Refuse a name that an interface, a cgroup or a label could not carry."""
         if not NAME_PATTERN.fullmatch(self.name):
             raise LocalError(
-                f"The instance name {self.name!r} is not usable: lower-case letters, digits and hyphens, starting "
-                "with a letter, at most 20 characters. Give another one: `make up INSTANCE=name`."
+                f"The instance name {self.name!r} is not usable: lower-case letters, digits and hyphens, "
+                "starting with a letter, at most 20 characters. Give another one: `make up INSTANCE=name`."
             )
 
     @classmethod

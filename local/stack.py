@@ -8,7 +8,7 @@ import subprocess
 import threading
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import psutil
 
@@ -105,8 +105,8 @@ class Stack:
                 holder = 0  # half-written by a process that died writing it
             if holder and psutil.pid_exists(holder) and "pulumi" in _process_name(holder):
                 raise LocalError(
-                    f"Another pulumi (process {holder}) is at work on this stack. Wait for it, or end it with "
-                    f"`kill {holder}`, then run again."
+                    f"Another pulumi (process {holder}) is at work on this stack. Wait for it, or end it "
+                    f"with `kill {holder}`, then run again."
                 )
             lock.unlink(missing_ok=True)
             mended.append(f"broke the lock of process {holder}, which is dead")
@@ -185,7 +185,7 @@ def _process_name(process: int) -> str:
 
 
 def _follow(
-    command: Sequence[str], directory: Path, environment: Mapping[str, str], record: Any, timeout: float
+    command: Sequence[str], directory: Path, environment: Mapping[str, str], record: TextIO, timeout: float
 ) -> list[str] | None:
     """Run a command, copy its output to a log; return its last lines if it failed."""
     tail: deque[str] = deque(maxlen=60)

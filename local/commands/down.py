@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def down(environment: Environment, progress: Progress) -> None:
-    """Destroy every resource, end every process, and look for what is left by other means than our own records.
+    """Destroy all resources, end all processes, then look for leftovers by other means than our own records.
 
     Raises:
         LocalError: something could not be destroyed, or something is left; each leftover is named.
@@ -44,9 +44,7 @@ def _destroy_stack(environment: Environment, progress: Progress) -> None:
     left += [f"aws: {name}" for name in emulated_leftovers(environment.variables)]
     left += [f"kubernetes: {name}" for name in environment.node.workload_pods()]
     if left:
-        raise LocalError(
-            "`pulumi destroy` ended, yet this is left:\n" + "\n".join(f"  {item}" for item in left)
-        )
+        raise LocalError("`pulumi destroy` ended, yet this is left:\n  " + "\n  ".join(left))
     stack.remove()
 
 
