@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG
 
-.PHONY: help setup up stop down status shell test lint verify lock
+.PHONY: help setup up stop down status shell env release rollback test lint verify verify-down lock
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,23 @@ status: setup ## what runs, where it answers, what is realised (STATUS=json for 
 shell: setup ## a shell in which plain `pulumi` works on the local stack
 	@$(RUN) shell
 
+env: setup ## the same as `export` lines, for eval
+	@$(RUN) env
+
+release: setup ## list the trained versions, or serve one (VERSION=...)
+	@$(RUN) release $(VERSION)
+
+rollback: setup ## serve what was served before
+	@$(RUN) rollback
+
 test: setup ## the suite that needs no root and no environment
-	@$(VENV)/bin/python -m pytest -m "not environment"
+	@$(VENV)/bin/python -m pytest -m "not environment and not teardown"
 
 verify: setup ## the suite that drives what runs
 	@$(VENV)/bin/python -m pytest -m environment tests/environment
+
+verify-down: setup ## after `make down`: look for anything it left
+	@$(VENV)/bin/python -m pytest -m teardown tests/environment
 
 lint: setup ## formatting, lint and types, as CI sees them
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/mypy
