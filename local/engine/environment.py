@@ -1,0 +1,53 @@
+"""The variables under which the engine, its providers and a person's own `pulumi` work on an instance."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local.instance import Instance
+
+REGION = "eu-central-1"
+"""Where the emulator's resources are said to be."""
+
+PASSPHRASE = "plinth-local"  # noqa: S105 - public on purpose: it guards the state of a throwaway environment
+ACCESS_KEY = "plinth-local"
+"""The emulator takes any key; this one can't be mistaken for a real one."""
+
+
+def environment(instance: Instance) -> dict[str, str]:
+    """What to set on top of the caller's own environment."""
+    return {
+        "PULUMI_HOME": str(instance.pulumi_home),
+        "PULUMI_BACKEND_URL": f"file://{instance.pulumi_state}",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "AWS_ENDPOINT_URL": instance.emulator_url,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_SESSION_TOKEN": "",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        # The person's own profiles and endpoints must not decide where the local environment goes.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "KUBECONFIG": str(instance.kubeconfig),
+        "NO_PROXY": _without_proxy(instance),
+        "no_proxy": _without_proxy(instance),
+        "PATH": os.pathsep.join([str(instance.bin), *_path_without(str(instance.bin))]),
+    }
+
+
+def _without_proxy(instance: Instance) -> str:
+    """A company's proxy does not reach the link; keep what the person already excepts."""
+    excepted = [
+        part for part in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if part
+    ]
+    wanted = ["localhost", "127.0.0.1", instance.node_address]
+    return ",".join([*excepted, *(part for part in wanted if part not in excepted)])
+
+
+def _path_without(folder: str) -> list[str]:
+    return [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part != folder]

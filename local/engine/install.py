@@ -1,0 +1,88 @@
+"""Puts the language host and the provider stand-ins where the engine looks for them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local.instance import Instance
+
+LANGUAGE_HOST = "pulumi-language-python"
+
+STAND_INS = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes"}
+"""Each provider with the distribution whose version its plugin must bear."""
+
+
+def install(instance: Instance, toolchain_pulumi: Path | None = None) -> None:
+    """Write the launchers; a second call changes nothing.
+
+    The stand-ins always serve the local environment. The language host is the official one where it is on
+    PATH, ours otherwise.
+
+    Args:
+        instance: whose engine it is.
+        toolchain_pulumi: the engine's command line, to be linked as `pulumi`; None leaves PATH to decide.
+    """
+    instance.bin.mkdir(parents=True, exist_ok=True)
+    if toolchain_pulumi is not None:
+        _link(instance.bin / "pulumi", toolchain_pulumi)
+    _install_language_host(instance)
+    for name, distribution in STAND_INS.items():
+        _install_stand_in(instance, name, metadata.version(distribution))
+
+
+def official_language_host(instance: Instance) -> Path | None:
+    """The official language host, if one is on PATH."""
+    folders = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
+    elsewhere = [part for part in folders if Path(part).resolve() != instance.bin.resolve()]
+    found = shutil.which(LANGUAGE_HOST, path=os.pathsep.join(elsewhere))
+    return Path(found) if found else None
+
+
+def _install_language_host(instance: Instance) -> None:
+    ours = instance.bin / LANGUAGE_HOST
+    if official_language_host(instance) is not None:
+        ours.unlink(missing_ok=True)
+    else:
+        _write_launcher(ours, "local.engine.language_host")
+
+
+def _install_stand_in(instance: Instance, name: str, version: str) -> None:
+    plugins = instance.pulumi_home / "plugins"
+    folder = plugins / f"resource-{name}-v{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_launcher(folder / f"pulumi-resource-{name}", f"local.engine.{name}")
+    for old in plugins.glob(f"resource-{name}-v*"):
+        if old.is_dir() and old != folder:
+            shutil.rmtree(old)
+
+
+def _write_launcher(path: Path, module: str) -> None:
+    """A shell line that becomes the program, so that the engine stays its parent and may signal it."""
+    # -P: what lies in the engine's working directory must not be imported instead of Plinth's packages.
+    text = (
+        "#!/bin/sh\n"
+        'export GRPC_VERBOSITY="${GRPC_VERBOSITY:-ERROR}"\n'
+        f'exec {shlex.quote(sys.executable)} -P -m {module} "$@"\n'
+    )
+    if path.is_file() and path.read_text() == text and os.access(path, os.X_OK):
+        return
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text)
+    fresh.chmod(0o755)
+    fresh.replace(path)
+
+
+def _link(path: Path, target: Path) -> None:
+    if path.is_symlink() and path.readlink() == target:
+        return
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(path)
