@@ -1,0 +1,50 @@
+"""Fits the model on all rows, with the figures and the proof of its export beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.schema import FEATURES
+from app.train.dataset import DatasetError
+from app.train.evaluation import cross_fit, evaluate
+from app.train.export import export, verify_parity
+from app.train.model import build_model
+
+if TYPE_CHECKING:
+    from app.train.dataset import Dataset
+    from app.train.evaluation import Evaluation
+    from app.train.export import Parity
+    from app.train.settings import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that passed export and parity."""
+
+    artifact: bytes
+    sha256: str
+    evaluation: Evaluation
+    parity: Parity
+
+
+def train(dataset: Dataset, parameters: Hyperparameters) -> Trained:
+    """Cross-fit for the figures, fit on all rows for the artifact, and prove that the export is faithful.
+
+    Raises:
+        DatasetError: a fold would hold no death, or no survivor.
+        ParityError: ONNX Runtime scores a row differently.
+    """
+    deaths = int(dataset.labels.sum())
+    if min(deaths, dataset.rows - deaths) < parameters.folds:
+        raise DatasetError(
+            f"{deaths} deaths and {dataset.rows - deaths} survivors can't be split into {parameters.folds} "
+            "folds. Train on more rows or with fewer folds."
+        )
+    evaluation = evaluate(dataset, cross_fit(dataset, parameters), parameters)
+    model = build_model(parameters).fit(dataset.features, dataset.labels)
+    sample = {column.name: dataset.records[0][column.name] for column in FEATURES}
+    artifact = export(model, dataset.features, sample)
+    parity = verify_parity(model, artifact, dataset.features, parameters.seed)
+    return Trained(artifact, hashlib.sha256(artifact).hexdigest(), evaluation, parity)
