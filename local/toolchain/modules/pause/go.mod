@@ -1,0 +1,3 @@
+module plinth.internal/pause
+
+go 1.24.0

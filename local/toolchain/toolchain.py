@@ -1,0 +1,189 @@
+"""Getting the tools: what is cached or installed is used, the rest is built."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.errors import LocalError
+from local.toolchain import charts
+from local.toolchain.build import build, prefetch, slot_of
+from local.toolchain.golang import find_go
+from local.toolchain.installed import find
+from local.toolchain.recipes import RECIPES, Recipe, Tool
+from local.toolchain.store import Store, Usage, explained
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from local.progress import Progress
+    from local.toolchain.golang import Go
+
+
+@dataclass(frozen=True)
+class Provided:
+    """One tool, ready to use.
+
+    Attributes:
+        version: such as `v1.36.1`.
+        programs: path of each program by its name.
+        charts: folder of each chart by its name.
+        built: False if somebody else installed it.
+    """
+
+    version: str
+    programs: Mapping[str, Path]
+    charts: Mapping[str, Path]
+    built: bool
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The tools that were asked for."""
+
+    tools: Mapping[Tool, Provided]
+
+    def path(self, tool: Tool) -> Path:
+        """A tool's program; for Kubernetes, which is many programs in one, the file they all are.
+
+        Raises:
+            LocalError: the tool wasn't asked for.
+        """
+        programs = self._provided(tool).programs
+        name = RECIPES[tool].binary
+        return programs[name] if name in programs else next(iter(programs.values())).with_name(name)
+
+    def binary(self, name: str) -> Path:
+        """A program by the name it is called by, such as `kube-apiserver`.
+
+        Raises:
+            LocalError: none of the tools that were asked for has it.
+        """
+        for provided in self.tools.values():
+            if name in provided.programs:
+                return provided.programs[name]
+        have = ", ".join(sorted(name for provided in self.tools.values() for name in provided.programs))
+        raise LocalError(f"No tool that was asked for has the program {name!r}; there are: {have}.")
+
+    def version(self, tool: Tool) -> str:
+        """A tool's version, such as `v1.36.1`."""
+        return self._provided(tool).version
+
+    def chart(self, name: str, destination: Path) -> Path:
+        """Put a Helm chart at `destination`, which is replaced if it differs, and give that folder.
+
+        The content is the same on every machine for the same version of the module. Images stay ordinary
+        values: for `envoy-gateway`, `global.images.envoyGateway.image` and `.pullPolicy`.
+
+        Raises:
+            LocalError: no tool that was asked for has it, or the destination can't be written.
+        """
+        source = next(
+            (provided.charts[name] for provided in self.tools.values() if name in provided.charts), None
+        )
+        if source is None:
+            raise LocalError(f"No tool that was asked for carries the chart {name!r}.")
+        charts.replace(source, destination)
+        return destination
+
+    def _provided(self, tool: Tool) -> Provided:
+        if tool not in self.tools:
+            raise LocalError(f"The tool {tool} wasn't asked for; add it to the list given to ensure().")
+        return self.tools[tool]
+
+
+def ensure(
+    cache: Path,
+    tools: Sequence[Tool],
+    progress: Progress,
+    recipes: Mapping[Tool, Recipe] = RECIPES,
+) -> Toolchain:
+    """Make the tools ready: from PATH where that will do, from the cache, else built in the given order.
+
+    A second call checks each file's hash and builds nothing. A call beside another one waits for what that
+    one is building. A killed call leaves nothing half-done, and what Go compiled is not compiled again.
+
+    Args:
+        cache: the cache folder, shared by all checkouts of this user.
+        tools: what is needed, the most urgent first.
+        progress: told what is built, how long it takes and what comes next.
+        recipes: how each is built.
+
+    Raises:
+        LocalError: something can't be built or kept; names what, why and the remedy.
+    """
+    store = Store(cache)
+    wanted = list(dict.fromkeys(tools))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        at_hand = pool.map(lambda tool: _without_building(recipes[tool], store, progress), wanted)
+        ready = {tool: provided for tool, provided in zip(wanted, at_hand, strict=True) if provided}
+    missing = [recipes[tool] for tool in wanted if tool not in ready]
+    if missing:
+        go = find_go(store, max(recipe.go_version for recipe in missing), progress)
+        for recipe, folder in _build_all(missing, go, store, progress):
+            ready[recipe.tool] = _provided(recipe, folder)
+    return Toolchain({tool: ready[tool] for tool in wanted})
+
+
+def _without_building(recipe: Recipe, store: Store, progress: Progress) -> Provided | None:
+    found = find(recipe, store.root, progress)
+    if found is not None:
+        return Provided(found.version, {recipe.binary: found.path}, {}, built=False)
+    slot = slot_of(recipe)
+    try:
+        intact = store.path(slot).is_dir() and store.fault(slot) is None
+    except OSError as error:
+        raise explained(error, store.root) from error
+    return _provided(recipe, store.path(slot)) if intact else None
+
+
+def _provided(recipe: Recipe, folder: Path) -> Provided:
+    return Provided(
+        recipe.version,
+        {name: folder / "bin" / name for name in recipe.names},
+        {name: folder / "charts" / name for name in recipe.charts},
+        built=True,
+    )
+
+
+def _build_all(
+    missing: Sequence[Recipe], go: Go, store: Store, progress: Progress
+) -> list[tuple[Recipe, Path]]:
+    """Build in order, one at a time because each compiles on all cores; download ahead meanwhile."""
+    stop = threading.Event()
+
+    def download_ahead() -> None:
+        for recipe in missing[1:]:
+            if stop.is_set():
+                return
+            prefetch(recipe, go)
+
+    downloads = threading.Thread(target=download_ahead, daemon=True)
+    downloads.start()
+    try:
+        done = []
+        for recipe, after in zip(missing, [*missing[1:], None], strict=True):
+            then = str(after.tool) if after else ""
+            done.append((recipe, build(recipe, go, store, progress, then=then)))
+        return done
+    finally:
+        stop.set()
+        downloads.join()
+
+
+def usage(cache: Path, recipes: Mapping[Tool, Recipe] = RECIPES) -> list[Usage]:
+    """Disk space of every cached version, largest first; `current` marks what this checkout would use."""
+    return Store(cache).usage(_current(recipes))
+
+
+def prune(cache: Path, progress: Progress, recipes: Mapping[Tool, Recipe] = RECIPES) -> int:
+    """Remove cached versions that this checkout doesn't name and no process runs; give the bytes freed."""
+    return Store(cache).prune(_current(recipes), progress)
+
+
+def _current(recipes: Mapping[Tool, Recipe]) -> set[tuple[str, str]]:
+    return {(str(recipe.tool), slot_of(recipe).name) for recipe in recipes.values()}
