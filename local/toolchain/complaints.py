@@ -67,20 +67,21 @@ def _cause(failure: Failure, cache: Path) -> str:
         return str(disk_full(cache))
     if _TAMPERED.search(text):
         return (
-            "a module isn't the one that go.sum names. Don't go on with it: empty Go's module cache (`go clean "
-            "-modcache`), try again, and if it comes back distrust the module proxy."
+            "a module isn't the one that go.sum names. Don't go on with it: empty Go's module cache (`go "
+            "clean -modcache`), try again, and if it comes back distrust the module proxy."
         )
     if old := _OLD_GO.search(text):
         have = ".".join(map(str, failure.go.version))
         return (
-            f"it needs Go {old[1].rstrip(';')}, and {failure.go.executable} is {have}. Install a newer Go, or take "
-            "Go off PATH and let Plinth fetch its own."
+            f"it needs Go {old[1].rstrip(';')}, and {failure.go.executable} is {have}. Install a newer Go, "
+            "or take Go off PATH and let Plinth fetch its own."
         )
     if _NETWORK.search(text):
         proxy = without_credentials(failure.go.run(failure.recipe.folder, "env", "GOPROXY").stdout.strip())
         return (
             f"modules can't be downloaded through GOPROXY={proxy}. Check the network, HTTPS_PROXY and "
-            "SSL_CERT_FILE, or name a proxy that answers: GOPROXY=https://... make up. What was built stays built."
+            "SSL_CERT_FILE, or name a proxy that answers: GOPROXY=https://... make up. What was built "
+            "stays built."
         )
     if _MEMORY.search(text) or failure.status < 0:
         return (

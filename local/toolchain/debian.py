@@ -1,0 +1,204 @@
+"""Debian packages that the node and the image builds need, installed where root may do so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from local.progress import Progress
+
+APT_LOCK_SECONDS = 600
+"""How long another apt on the machine (an unattended upgrade) may keep us waiting."""
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+POLICY_TEXT = "#!/bin/sh\n# Plinth installs packages whose services it runs itself, elsewhere.\nexit 101\n"
+
+SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Searched besides PATH: on Debian they aren't on an ordinary user's."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package, and how to tell that what we need from it is there, whoever installed it.
+
+    Attributes:
+        name: as apt knows it.
+        needed: programs on PATH, or files by any of their usual places separated by a colon.
+        services: units that the package would start; the system needs none of them.
+    """
+
+    name: str
+    needed: tuple[str, ...]
+    services: tuple[str, ...] = ()
+
+    def missing(self) -> list[str]:
+        """Which of the needed programs and files aren't there."""
+        return [need for need in self.needed if not _present(need)]
+
+
+NODE = (
+    Package("etcd-server", ("etcd",), ("etcd.service",)),
+    Package("containerd", ("containerd", "containerd-shim-runc-v2", "ctr"), ("containerd.service",)),
+    Package("runc", ("runc",)),
+    Package("containernetworking-plugins", ("/usr/lib/cni/bridge:/opt/cni/bin/bridge",)),
+    Package("iptables", ("iptables",)),
+    Package("conntrack", ("conntrack",)),
+    Package("iproute2", ("ip",)),
+    Package("util-linux", ("nsenter", "unshare", "setpriv")),
+    Package("mount", ("mount", "umount")),
+)
+"""What the embedded node runs on."""
+
+IMAGES = (
+    Package("buildah", ("buildah",)),
+    Package("mmdebstrap", ("mmdebstrap",)),
+)
+"""What builds images where no Docker engine answers."""
+
+
+def ensure(packages: Sequence[Package], progress: Progress) -> None:
+    """Install the packages of which something is missing; do nothing where nothing is.
+
+    No service is started or enabled, and the system is otherwise left as it was.
+
+    Raises:
+        LocalError: something is missing and can't be installed; names all of it at once.
+    """
+    absent = [package for package in packages if package.missing()]
+    if not absent:
+        return
+    names = [package.name for package in absent]
+    programs = ", ".join(Path(need.split(":")[0]).name for package in absent for need in package.missing())
+    command = f"apt-get install --no-install-recommends {' '.join(names)}"
+    if shutil.which("apt-get") is None:
+        raise LocalError(
+            f"This machine lacks {programs}, and has no apt-get to install them by. Install what your "
+            f"distribution calls the Debian packages {', '.join(names)}, then run again."
+        )
+    if os.geteuid() != 0:
+        raise LocalError(
+            f"This machine lacks {programs}, and only root may install packages. Run `sudo {command}`, then "
+            "run again."
+        )
+    with progress.step(f"debian packages: installing {', '.join(names)}"), _services_kept_down(absent):
+        _install(names)
+    still = [f"{need} ({package.name})" for package in absent for need in package.missing()]
+    if still:
+        raise LocalError(
+            f"The packages {', '.join(names)} are installed, and still there is no {', '.join(still)}. This "
+            "distribution's packages differ from Debian's; install these programs by hand."
+        )
+
+
+def cni_plugins() -> Path:
+    """The folder of the CNI plugins.
+
+    Raises:
+        LocalError: there is none.
+    """
+    for folder in (Path("/usr/lib/cni"), Path("/opt/cni/bin")):
+        if (folder / "bridge").is_file():
+            return folder
+    raise LocalError(
+        "There are no CNI plugins in /usr/lib/cni or /opt/cni/bin; `make up` installs them as root."
+    )
+
+
+def find(program: str) -> Path:
+    """The path of an installed program.
+
+    Raises:
+        LocalError: there is none.
+    """
+    found = _which(program)
+    if found is None:
+        raise LocalError(f"There is no {program} on PATH or in {', '.join(SYSTEM_FOLDERS)}.")
+    return Path(found)
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS)))
+
+
+def _present(need: str) -> bool:
+    if need.startswith("/"):
+        return any(Path(place).is_file() for place in need.split(":"))
+    return _which(need) is not None
+
+
+def _install(names: Sequence[str]) -> None:
+    # Package lists that are fresh enough save half a minute; only if they aren't are they fetched.
+    first = _apt("install", "--no-install-recommends", *names)
+    if first.returncode == 0:
+        return
+    if "dpkg --configure -a" in first.stdout:
+        # An earlier run was killed inside dpkg; this finishes what that one began.
+        _run("dpkg", "--configure", "-a")
+    updated = _apt("update")
+    last = _apt("install", "--no-install-recommends", *names)
+    if last.returncode != 0:
+        words = [line for line in (updated.stdout + last.stdout).splitlines() if line.strip()]
+        excerpt = "\n".join(f"  {line}" for line in words[-8:])
+        raise LocalError(
+            f"The Debian packages {', '.join(names)} can't be installed. Check /etc/apt/sources.list, the "
+            f"network and the disk, or install them by hand, then run again. apt-get said:\n{excerpt}"
+        )
+
+
+def _apt(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run apt-get, waiting for another one to end. `update` has no waiting of its own, so it is repeated."""
+    deadline = time.monotonic() + APT_LOCK_SECONDS
+    while True:
+        result = _run("apt-get", "-y", "-q", "-o", f"DPkg::Lock::Timeout={APT_LOCK_SECONDS}", *words)
+        locked = "Could not get lock" in result.stdout
+        if result.returncode == 0 or not locked or time.monotonic() > deadline:
+            return result
+        time.sleep(2.0)
+
+
+def _run(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {
+        "DEBIAN_FRONTEND": "noninteractive",
+        "LC_ALL": "C.UTF-8",
+        "NEEDRESTART_SUSPEND": "1",  # Ubuntu's needrestart would restart other people's services
+    }
+    return subprocess.run(  # noqa: S603 - our own words
+        words,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@contextmanager
+def _services_kept_down(packages: Sequence[Package]) -> Iterator[None]:
+    """Let no service of a package start, now or at the next boot.
+
+    Where the administrator has a policy-rc.d, it decides, and what it let start is stopped afterwards.
+    """
+    ours = not POLICY.exists() or POLICY.read_text() == POLICY_TEXT
+    if ours:
+        POLICY.write_text(POLICY_TEXT)
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            POLICY.unlink(missing_ok=True)
+        services = [service for package in packages for service in package.services]
+        if services and Path("/run/systemd/system").is_dir():
+            _run("systemctl", "disable", "--now", *services)
