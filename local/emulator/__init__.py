@@ -1,0 +1,1 @@
+"""The AWS emulator: moto's server, with a memory that survives a restart."""
