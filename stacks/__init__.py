@@ -1,0 +1,1 @@
+"""What exists: one program, one config file for each environment."""

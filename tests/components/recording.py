@@ -1,0 +1,137 @@
+"""A stand-in for the engine that keeps what a program declares, as the engine would receive it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks
+from pulumi.runtime.stack import run_pulumi_func
+
+ACCOUNT = "123456789012"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One resource as it was declared."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    protect: bool
+    retain: bool
+    parent: str
+    dependencies: tuple[str, ...]
+
+
+@dataclass
+class Recording:
+    """All resources of one program, and what it returned."""
+
+    resources: list[Declared] = field(default_factory=list)
+    result: Any = None
+
+    def of(self, type_: str) -> list[Declared]:
+        """All resources whose type ends like this."""
+        return [resource for resource in self.resources if resource.type.endswith(type_)]
+
+    def one(self, type_: str, name: str = "") -> Declared:
+        """The only resource of a type whose name ends like this."""
+        found = [resource for resource in self.of(type_) if resource.name.endswith(name)]
+        assert len(found) == 1, f"{[(r.type, r.name) for r in found or self.resources]}"
+        return found[0]
+
+    def custom(self, kind: str) -> dict[str, Any]:
+        """Inputs of the only custom Kubernetes resource of a kind."""
+        found = [r.inputs for r in self.resources if r.inputs.get("kind") == kind]
+        assert len(found) == 1, kind
+        return found[0]
+
+
+class _Provider(mocks.Mocks):
+    """Answers with the inputs and the outputs that a real provider would compute."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        outputs = dict(args.inputs)
+        kind = args.typ.rsplit(":", 1)[-1]
+        match kind:
+            case "Key":
+                outputs |= {"arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/{args.name}", "keyId": args.name}
+            case "Bucket":
+                outputs |= {"arn": f"arn:aws:s3:::{args.inputs.get('bucket')}"}
+            case "Table":
+                outputs |= {"arn": f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/{args.inputs.get('name')}"}
+            case "Role":
+                outputs |= {"arn": f"arn:aws:iam::{ACCOUNT}:role/{args.inputs.get('name')}"}
+            case "OpenIdConnectProvider":
+                host = str(args.inputs.get("url")).removeprefix("https://")
+                outputs |= {"arn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"}
+            case _:
+                pass
+        return f"{args.name}-id", outputs
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        raise AssertionError(f"the program asks the cloud while it runs: {args.token}")
+
+
+class _Monitor(mocks.MockMonitor):
+    """Keeps the options beside the inputs; the public mocks show inputs only."""
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(_Provider())
+        self._recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the name in Pulumi's protocol
+        response = super().RegisterResource(request)
+        if request.type != "pulumi:pulumi:Stack":
+            registered = self.resources[response.urn]
+            self._recording.resources.append(
+                Declared(
+                    type=request.type,
+                    name=request.name,
+                    inputs=dict(registered.state),
+                    protect=bool(request.protect),
+                    retain=bool(request.retainOnDelete),
+                    parent=request.parent,
+                    dependencies=tuple(request.dependencies),
+                )
+            )
+        return response
+
+
+def record(program: Callable[[], Any], *, stack: str = "test") -> Recording:
+    """Run a program to its end and return what it declared.
+
+    Raises:
+        Exception: whatever the program raises.
+    """
+    recording = Recording()
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        mocks.set_mocks(_Provider(), project="plinth", stack=stack, preview=False, monitor=_Monitor(recording))
+
+        def run() -> None:
+            recording.result = program()
+
+        loop.run_until_complete(run_pulumi_func(run))
+        loop.run_until_complete(_resolve(recording))
+    finally:
+        loop.close()
+    return recording
+
+
+async def _resolve(recording: Recording) -> None:
+    if isinstance(recording.result, dict):
+        recording.result = {
+            name: await pulumi.Output.from_input(value).future() for name, value in recording.result.items()
+        }
+
+
+def statements(document: str) -> list[dict[str, Any]]:
+    """Statements of a policy document."""
+    return list(json.loads(document)["Statement"])
