@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -60,9 +61,13 @@ class Store(Protocol):
 class BucketStore:
     """An S3 bucket. Encryption is the bucket's default, so no key is named here."""
 
-    def __init__(self, bucket: str, client: S3Client | None = None) -> None:
+    def __init__(self, bucket: str) -> None:
         self._bucket = bucket
-        self._client = client or boto3.client(
+
+    @cached_property
+    def _client(self) -> S3Client:
+        """Made at first use: whoever has a verified local copy needs no credentials."""
+        return boto3.client(
             "s3",
             config=Config(
                 connect_timeout=CONNECT_SECONDS,
