@@ -34,9 +34,24 @@ class ModelVersion:
     manifest: dict[str, Any]
 
     @property
+    def figures(self) -> list[str]:
+        """The cross-fitted figures beside the published baseline's on the same rows, a line each."""
+        metrics = self.manifest["metrics"]
+        baseline = metrics["baseline"]
+        return [
+            f"{label}: {_interval(metrics[key])} against {_interval(baseline[key])} of {baseline['name']} "
+            f"on the same {metrics['compared_rows']} rows"
+            for label, key in (("AUC", "auc"), ("Brier", "brier"))
+        ]
+
+    @property
     def release(self) -> Release:
         """The release that serves this version."""
         return Release(self.model, self.version, str(self.manifest["artifact"]["sha256"]))
+
+
+def _interval(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}]"
 
 
 class ArtifactBucket:

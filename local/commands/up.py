@@ -12,8 +12,7 @@ from local.commands.status import api_url, collect
 from local.engine.install import install
 from local.errors import LocalError
 from local.images import build_all
-from local.toolchain import ALL_TOOLS, ensure
-from local.toolchain.debian import ensure_packages
+from local.toolchain import Tool, debian, ensure
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,6 +26,12 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 120
 """How long the API may take to answer once every rollout is complete."""
+
+TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY, Tool.COREDNS, Tool.PAUSE)
+"""In the order in which they are built where they are missing: the longest first."""
+
+COMMANDS = ("helm", "kubectl")
+"""What a person wants at hand in `make shell`, beside the engine itself."""
 
 CHARTS = ("envoy-gateway",)
 
@@ -48,9 +53,11 @@ def up(environment: Environment, progress: Progress) -> None:
 
 def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
     instance = environment.instance
-    ensure_packages(progress)
-    toolchain = ensure(instance.cache, ALL_TOOLS, progress)
-    install(instance, toolchain)
+    debian.ensure([*debian.NODE, *image_packages()], progress)
+    toolchain = ensure(instance.cache, TOOLS, progress)
+    install(instance, toolchain.path(Tool.PULUMI))
+    for tool in COMMANDS:
+        link(instance.bin / tool, toolchain.binary(tool))
     for chart in CHARTS:
         toolchain.chart(chart, instance.charts / chart)
     return toolchain
@@ -137,7 +144,10 @@ def _report(environment: Environment, progress: Progress, changes: Counter[str])
         f"stack: {words}; {status.resources.realised} resources realised, "
         f"{status.resources.recorded_only} recorded only"
     )
-    if status.served:
+    artifacts = environment.artifacts()
+    if status.served and artifacts:
         progress.say(f"served: {status.served['model']} {status.served['version']}")
+        for figure in artifacts.find(status.served["version"]).figures:
+            progress.say(f"  {figure}")
     for name, url in status.endpoints.items():
         progress.say(f"{name}: {url}")
