@@ -83,7 +83,7 @@ class ArtifactBucket:
                 return candidate
         known = ", ".join(candidate.version for candidate in versions) or "none"
         raise LocalError(
-            f"No complete model version {version!r} is in the artifact bucket {self._bucket} (there: {known}). "
+            f"No complete model version {version!r} is in the bucket {self._bucket} (there: {known}). "
             "Train it first: `make up` trains what the stack's config asks for."
         )
 

@@ -27,3 +27,19 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def link(path: Path, target: Path) -> None:
+    """Make `path` a symbolic link to `target`, without a moment in which it is missing.
+
+    Args:
+        path: the link; its folder is made if need be.
+        target: where it shall point.
+    """
+    if path.is_symlink() and path.readlink() == target:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(path)

@@ -49,7 +49,7 @@ def _destroy_stack(environment: Environment, progress: Progress) -> None:
 
 
 def emulated_leftovers(variables: Mapping[str, str]) -> Iterator[str]:
-    """Buckets, tables, key aliases, roles, queues and topics by the emulator's own lists, not the engine's."""
+    """Buckets, tables, key aliases, roles, queues, topics: by the emulator's own lists, not the engine's."""
 
     def client(service: str) -> object:
         return boto3.client(

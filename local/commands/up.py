@@ -11,7 +11,8 @@ import httpx
 from local.commands.status import api_url, collect
 from local.engine.install import install
 from local.errors import LocalError
-from local.images import build_all
+from local.images import build_all, packages as image_packages
+from local.storage import link
 from local.toolchain import Tool, debian, ensure
 
 if TYPE_CHECKING:

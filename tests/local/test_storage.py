@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.storage import write_atomically
+from local.storage import link, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,3 +24,11 @@ def test_a_failed_write_leaves_the_old_text_and_no_temporary_file(tmp_path: Path
         write_atomically(file, "\ud800")
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_link_is_replaced_when_its_target_changes(tmp_path: Path) -> None:
+    path = tmp_path / "bin" / "tool"
+    link(path, tmp_path / "one")
+    link(path, tmp_path / "two")
+    assert path.readlink() == tmp_path / "two"
+    assert [entry.name for entry in path.parent.iterdir()] == ["tool"]
