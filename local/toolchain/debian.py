@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.errors import LocalError
+from local.toolchain.golang import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 APT_LOCK_SECONDS = 600
 """How long another apt on the machine (an unattended upgrade) may keep us waiting."""
+
+LOCK_POLL_SECONDS = 2.0
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = "#!/bin/sh\n# Plinth installs packages whose services it runs itself, elsewhere.\nexit 101\n"
@@ -149,7 +152,8 @@ def _install(names: Sequence[str]) -> None:
     last = _apt("install", "--no-install-recommends", *names)
     if last.returncode != 0:
         words = [line for line in (updated.stdout + last.stdout).splitlines() if line.strip()]
-        excerpt = "\n".join(f"  {line}" for line in words[-8:])
+        complaints = [line for line in words if line.startswith(("E:", "W:", "Err:", "dpkg: "))] or words
+        excerpt = "\n".join(f"  {without_credentials(line)}" for line in complaints[-8:])
         raise LocalError(
             f"The Debian packages {', '.join(names)} can't be installed. Check /etc/apt/sources.list, the "
             f"network and the disk, or install them by hand, then run again. apt-get said:\n{excerpt}"
@@ -164,7 +168,7 @@ def _apt(*words: str) -> subprocess.CompletedProcess[str]:
         locked = "Could not get lock" in result.stdout
         if result.returncode == 0 or not locked or time.monotonic() > deadline:
             return result
-        time.sleep(2.0)
+        time.sleep(LOCK_POLL_SECONDS)
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
