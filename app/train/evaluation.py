@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from app.train.figures import Calibration, Comparison, auc, brier, calibrate, compare
-from app.train.model import build_model
+from app.train.model import fit_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def cross_fit(dataset: Dataset, parameters: Hyperparameters) -> NDArray[np.float
     folds = StratifiedKFold(parameters.folds, shuffle=True, random_state=parameters.seed)
     scores = np.empty(dataset.rows)
     for seen, unseen in folds.split(dataset.features, dataset.labels):
-        model = build_model(parameters).fit(dataset.features[seen], dataset.labels[seen])
+        model = fit_model(parameters, dataset.features[seen], dataset.labels[seen])
         scores[unseen] = model.predict_proba(dataset.features[unseen])[:, 1]
     return scores
 

@@ -10,7 +10,7 @@ from app.schema import FEATURES
 from app.train.dataset import DatasetError
 from app.train.evaluation import cross_fit, evaluate
 from app.train.export import export, verify_parity
-from app.train.model import build_model
+from app.train.model import fit_model
 
 if TYPE_CHECKING:
     from app.train.dataset import Dataset
@@ -33,7 +33,7 @@ def train(dataset: Dataset, parameters: Hyperparameters) -> Trained:
     """Cross-fit for the figures, fit on all rows for the artifact, and prove that the export is faithful.
 
     Raises:
-        DatasetError: a fold would hold no death, or no survivor.
+        DatasetError: a fold would hold no death, no survivor, or no value of some feature.
         ParityError: ONNX Runtime scores a row differently.
     """
     deaths = int(dataset.labels.sum())
@@ -43,7 +43,7 @@ def train(dataset: Dataset, parameters: Hyperparameters) -> Trained:
             "folds. Train on more rows or with fewer folds."
         )
     evaluation = evaluate(dataset, cross_fit(dataset, parameters), parameters)
-    model = build_model(parameters).fit(dataset.features, dataset.labels)
+    model = fit_model(parameters, dataset.features, dataset.labels)
     sample = {column.name: dataset.records[0][column.name] for column in FEATURES}
     artifact = export(model, dataset.features, sample)
     parity = verify_parity(model, artifact, dataset.features, parameters.seed)

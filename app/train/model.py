@@ -15,9 +15,12 @@ from sklearn.preprocessing import Binarizer, OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from app.schema import FEATURES, Category
+from app.train.dataset import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from app.train.settings import Hyperparameters
 
@@ -41,6 +44,23 @@ def build_model(parameters: Hyperparameters) -> VotingClassifier:
         weights=np.array([1 - parameters.logistic_weight, parameters.logistic_weight]),
         flatten_transform=False,  # the converter knows no other; it concerns `transform` only
     )
+
+
+def fit_model(
+    parameters: Hyperparameters, features: NDArray[np.float32], labels: NDArray[np.int64]
+) -> VotingClassifier:
+    """A fitted model.
+
+    Raises:
+        DatasetError: a feature has no value in these rows, so nothing could be learnt or imputed for it.
+    """
+    empty = [FEATURES[place].name for place in np.flatnonzero(np.isnan(features).all(axis=0))]
+    if empty:
+        raise DatasetError(
+            f"No value of {', '.join(empty)} in the {len(features)} rows of a fold. Train on more rows, with "
+            "fewer folds, or take the column out of app/schema/support2.py."
+        )
+    return build_model(parameters).fit(features, labels)
 
 
 @contextmanager
