@@ -64,7 +64,7 @@ def explained(failure: Failure, cache: Path) -> LocalError:
 def _cause(failure: Failure, cache: Path) -> str:
     text = failure.output
     if "no space left on device" in text:
-        return str(disk_full(cache))
+        return str(disk_full(cache, *failure.go.caches(failure.recipe.folder)))
     if _TAMPERED.search(text):
         return (
             "a module isn't the one that go.sum names. Don't go on with it: empty Go's module cache (`go "

@@ -31,6 +31,12 @@ SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Searched besides PATH: on Debian they aren't on an ordinary user's."""
 
 
+CNI_PLUGINS = tuple(
+    ":".join(f"{folder}/{plugin}" for folder in ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"))
+    for plugin in ("bridge", "host-local", "loopback", "portmap")
+)
+
+
 @dataclass(frozen=True)
 class Package:
     """A Debian package, and how to tell that what we need from it is there, whoever installed it.
@@ -54,7 +60,7 @@ NODE = (
     Package("etcd-server", ("etcd",), ("etcd.service",)),
     Package("containerd", ("containerd", "containerd-shim-runc-v2", "ctr"), ("containerd.service",)),
     Package("runc", ("runc",)),
-    Package("containernetworking-plugins", ("/usr/lib/cni/bridge:/opt/cni/bin/bridge",)),
+    Package("containernetworking-plugins", CNI_PLUGINS),
     Package("iptables", ("iptables",)),
     Package("conntrack", ("conntrack",)),
     Package("iproute2", ("ip",)),
@@ -102,32 +108,6 @@ def ensure(packages: Sequence[Package], progress: Progress) -> None:
             f"The packages {', '.join(names)} are installed, and still there is no {', '.join(still)}. This "
             "distribution's packages differ from Debian's; install these programs by hand."
         )
-
-
-def cni_plugins() -> Path:
-    """The folder of the CNI plugins.
-
-    Raises:
-        LocalError: there is none.
-    """
-    for folder in (Path("/usr/lib/cni"), Path("/opt/cni/bin")):
-        if (folder / "bridge").is_file():
-            return folder
-    raise LocalError(
-        "There are no CNI plugins in /usr/lib/cni or /opt/cni/bin; `make up` installs them as root."
-    )
-
-
-def find(program: str) -> Path:
-    """The path of an installed program.
-
-    Raises:
-        LocalError: there is none.
-    """
-    found = _which(program)
-    if found is None:
-        raise LocalError(f"There is no {program} on PATH or in {', '.join(SYSTEM_FOLDERS)}.")
-    return Path(found)
 
 
 def _which(program: str) -> str | None:

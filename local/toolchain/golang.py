@@ -64,6 +64,11 @@ class Go:
         dropped = {"GOROOT", "GOAMD64", "GOARM64", "GOEXPERIMENT"}
         return {name: value for name, value in os.environ.items() if name not in dropped} | ours
 
+    def caches(self, folder: Path) -> list[Path]:
+        """Where Go keeps modules and compiled packages."""
+        answer = self.run(folder, "env", "GOMODCACHE", "GOCACHE")
+        return [Path(line) for line in answer.stdout.splitlines() if line.startswith("/")]
+
     def command(self, *arguments: str) -> list[str]:
         """A `go` command line that is interrupted when this process ends, even if this process is killed.
 

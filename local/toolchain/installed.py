@@ -56,8 +56,20 @@ def _first_on_path(name: str, ours: Path) -> Path | None:
             continue
         if candidate.resolve().is_relative_to(ours.resolve()):
             continue
-        return candidate.absolute()
+        return _behind_links(candidate.absolute())
     return None
+
+
+def _behind_links(path: Path) -> Path:
+    """What a link of the same name leads to.
+
+    An instance's own folder of links is on PATH in `make shell`: a link there must not come to lead to
+    itself.
+    The name stays, because programs behind version managers ask by which name they were called.
+    """
+    while path.is_symlink() and path.readlink().name == path.name:
+        path = path.parent / path.readlink()
+    return path
 
 
 def _version_of(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int] | None:

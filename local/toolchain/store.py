@@ -249,6 +249,11 @@ def tree_size(folder: Path) -> int:
     return total
 
 
+def free_bytes(folder: Path) -> int:
+    """Free bytes on the disk that a folder is on, or will be on once it is made."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+
+
 def _holder(file: Path) -> str:
     try:
         words = json.loads(file.read_text())
@@ -283,10 +288,9 @@ def explained(error: OSError, folder: Path) -> LocalError:
     )
 
 
-def disk_full(folder: Path) -> LocalError:
-    """The error for a full disk, with what is free where the cache lies."""
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+def disk_full(*folders: Path) -> LocalError:
+    """The error for a full disk; names the fullest of the folders that were written to."""
+    free, folder = min((free_bytes(folder), folder) for folder in folders)
     return LocalError(
         f"No space left while making tools: {free / 1e9:.1f} GB are free where {folder} lies. Free some (`go "
         f"clean -cache` empties Go's own build cache), or name a larger disk: {ELSEWHERE}."

@@ -24,18 +24,24 @@ if TYPE_CHECKING:
     from local.toolchain.golang import Go
 
 
+NODE_TOOLS = (Tool.KUBERNETES, Tool.COREDNS, Tool.PAUSE)
+"""What the embedded node starts."""
+
+
 @dataclass(frozen=True)
 class Provided:
     """One tool, ready to use.
 
     Attributes:
         version: such as `v1.36.1`.
+        main: the file that was built or found.
         programs: path of each program by its name.
         charts: folder of each chart by its name.
         built: False if somebody else installed it.
     """
 
     version: str
+    main: Path
     programs: Mapping[str, Path]
     charts: Mapping[str, Path]
     built: bool
@@ -47,25 +53,34 @@ class Toolchain:
 
     tools: Mapping[Tool, Provided]
 
+    @classmethod
+    def installed(
+        cls, cache: Path, tools: Sequence[Tool], recipes: Mapping[Tool, Recipe] = RECIPES
+    ) -> Toolchain:
+        """The cached tools as they are, neither checked nor built: for commands that only look or stop.
+
+        A program that isn't there is an error only when it is asked for.
+        """
+        store = Store(cache)
+        return cls({tool: _provided(recipes[tool], store.path(slot_of(recipes[tool]))) for tool in tools})
+
     def path(self, tool: Tool) -> Path:
         """A tool's program; for Kubernetes, which is many programs in one, the file they all are.
 
         Raises:
-            LocalError: the tool wasn't asked for.
+            LocalError: the tool wasn't asked for, or isn't there.
         """
-        programs = self._provided(tool).programs
-        name = RECIPES[tool].binary
-        return programs[name] if name in programs else next(iter(programs.values())).with_name(name)
+        return _there(self._provided(tool).main)
 
     def binary(self, name: str) -> Path:
         """A program by the name it is called by, such as `kube-apiserver`.
 
         Raises:
-            LocalError: none of the tools that were asked for has it.
+            LocalError: none of the tools that were asked for has it, or it isn't there.
         """
         for provided in self.tools.values():
             if name in provided.programs:
-                return provided.programs[name]
+                return _there(provided.programs[name])
         have = ", ".join(sorted(name for provided in self.tools.values() for name in provided.programs))
         raise LocalError(f"No tool that was asked for has the program {name!r}; there are: {have}.")
 
@@ -94,6 +109,12 @@ class Toolchain:
         if tool not in self.tools:
             raise LocalError(f"The tool {tool} wasn't asked for; add it to the list given to ensure().")
         return self.tools[tool]
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise LocalError(f"{path} isn't there (any more). `make up` finds or builds every tool.")
+    return path
 
 
 def ensure(
@@ -132,7 +153,7 @@ def ensure(
 def _without_building(recipe: Recipe, store: Store, progress: Progress) -> Provided | None:
     found = find(recipe, store.root, progress)
     if found is not None:
-        return Provided(found.version, {recipe.binary: found.path}, {}, built=False)
+        return Provided(found.version, found.path, {recipe.binary: found.path}, {}, built=False)
     slot = slot_of(recipe)
     try:
         intact = store.path(slot).is_dir() and store.fault(slot) is None
@@ -144,6 +165,7 @@ def _without_building(recipe: Recipe, store: Store, progress: Progress) -> Provi
 def _provided(recipe: Recipe, folder: Path) -> Provided:
     return Provided(
         recipe.version,
+        folder / "bin" / recipe.binary,
         {name: folder / "bin" / name for name in recipe.names},
         {name: folder / "charts" / name for name in recipe.charts},
         built=True,

@@ -120,8 +120,3 @@ def test_a_file_is_present_in_any_of_its_usual_places(tmp_path: Path) -> None:
     assert package.missing() != []
     (tmp_path / "two").touch()
     assert package.missing() == []
-
-
-def test_a_program_that_is_nowhere_is_said() -> None:
-    with pytest.raises(LocalError, match="no-such-program"):
-        debian.find("no-such-program")

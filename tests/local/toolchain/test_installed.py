@@ -38,6 +38,24 @@ def test_our_own_build_on_path_is_not_taken_for_an_installed_program(workshop: W
     assert workshop.output.getvalue() == ""
 
 
+def test_a_link_of_the_same_name_is_followed_and_one_of_another_name_is_kept(workshop: Workshop) -> None:
+    real = workshop.bin.parent / "elsewhere" / "helm"
+    real.parent.mkdir()
+    workshop.program("helm", "#!/bin/sh\necho v3.19.0\n").rename(real)
+    (workshop.bin / "helm").symlink_to("../elsewhere/helm")
+    recipe = workshop.recipe(installed=ACCEPTED)
+    found = find(recipe, workshop.cache, workshop.progress)
+    assert found is not None
+    assert found.path.resolve() == real
+    assert not found.path.is_symlink()
+    (workshop.bin / "helm").unlink()
+    manager = real.rename(real.with_name("manager"))
+    (workshop.bin / "helm").symlink_to(manager)
+    found = find(recipe, workshop.cache, workshop.progress)
+    assert found is not None
+    assert found.path == workshop.bin / "helm"
+
+
 def test_a_tool_that_is_always_ours_ignores_path(workshop: Workshop) -> None:
     workshop.program("helm", "#!/bin/sh\necho v3.19.0\n")
     assert find(workshop.recipe(), workshop.cache, workshop.progress) is None

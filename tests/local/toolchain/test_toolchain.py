@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.errors import LocalError
-from local.toolchain import Tool, ensure, prune, usage
+from local.toolchain import Tool, Toolchain, ensure, prune, usage
 from local.toolchain.recipes import Chart, Installed, Recipe
 
 if TYPE_CHECKING:
@@ -208,6 +208,19 @@ def test_a_tool_that_was_not_asked_for_is_refused(workshop: Workshop) -> None:
     tools = get(workshop, workshop.recipe())
     with pytest.raises(LocalError, match="pulumi"):
         tools.path(Tool.PULUMI)
+
+
+def test_a_command_that_only_looks_builds_nothing_and_says_what_is_not_there(workshop: Workshop) -> None:
+    recipe = workshop.recipe()
+    table = {recipe.tool: recipe}
+    looked_at = Toolchain.installed(workshop.cache, [Tool.HELM], table)
+    with pytest.raises(LocalError, match="`make up` finds or builds"):
+        looked_at.binary("helm")
+    with pytest.raises(LocalError, match="`make up` finds or builds"):
+        looked_at.path(Tool.HELM)
+    built = get(workshop, recipe)
+    assert looked_at.binary("helm") == built.binary("helm")
+    assert workshop.builds() == 1
 
 
 def test_usage_and_prune_follow_the_recipes(workshop: Workshop) -> None:
