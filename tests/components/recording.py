@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.runtime import mocks
 from pulumi.runtime.stack import run_pulumi_func
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ACCOUNT = "123456789012"
 
@@ -93,7 +95,7 @@ class _Monitor(mocks.MockMonitor):
                 Declared(
                     type=request.type,
                     name=request.name,
-                    inputs=dict(registered.state),
+                    inputs={name: _plain(value) for name, value in registered.state.items()},
                     protect=bool(request.protect),
                     retain=bool(request.retainOnDelete),
                     parent=request.parent,
@@ -101,6 +103,11 @@ class _Monitor(mocks.MockMonitor):
                 )
             )
         return response
+
+
+def _plain(value: object) -> object:
+    """A file as its path: two assets of the same file are equal."""
+    return value.path if isinstance(value, pulumi.FileAsset) else value
 
 
 def record(program: Callable[[], Any], *, stack: str = "test") -> Recording:
@@ -113,7 +120,9 @@ def record(program: Callable[[], Any], *, stack: str = "test") -> Recording:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        mocks.set_mocks(_Provider(), project="plinth", stack=stack, preview=False, monitor=_Monitor(recording))
+        mocks.set_mocks(
+            _Provider(), project="plinth", stack=stack, preview=False, monitor=_Monitor(recording)
+        )
 
         def run() -> None:
             recording.result = program()

@@ -1,0 +1,162 @@
+"""Valid arguments of every component; a test overrides the one property that it is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from components.bucket import Bucket, BucketArgs
+from components.data_stores import DataStores, DataStoresArgs
+from components.durability import Durability
+from components.edge import Edge, EdgeArgs
+from components.encryption import DataKey, Encryption, EncryptionArgs, KeyDomain
+from components.grants import Grant, Statement
+from components.identity import Identity, IdentityArgs
+from components.inference_service import InferenceService, InferenceServiceArgs
+from components.platform import Chart, Platform, PlatformArgs
+from components.proxies import Exposure, Proxies
+from components.tags import DataClass, Tags
+from components.traffic import Egress
+from components.training_pipeline import Dataset, TrainingPipeline, TrainingPipelineArgs
+from components.web_identity import WebIdentity, WebIdentityArgs
+from components.workload import AwsAccess, Image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REGION = "eu-central-1"
+ACCOUNT = "123456789012"
+DIGEST = "sha256:" + "a" * 64
+KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
+ISSUER = "oidc.example.org/id/1"
+THROW_AWAY = Durability(protect=False, retain=False, force_destroy=True)
+
+
+def tags(**overrides: Any) -> Tags:
+    return Tags(**{"owner": "ml@example.org", "cost_centre": "cc-1", "environment": "test", **overrides})
+
+
+def image(**overrides: Any) -> Image:
+    return Image(**{"reference": f"registry.example.org/plinth@{DIGEST}", **overrides})
+
+
+def key() -> DataKey:
+    return DataKey(arn=pulumi.Output.from_input(KEY_ARN), region=REGION)
+
+
+def bucket(**overrides: Any) -> Bucket:
+    defaults = {
+        "bucket_name": "plinth-test-raw",
+        "key": key(),
+        "tags": tags().aws("data-stores", DataClass.CONFIDENTIAL),
+        "access_logs": "plinth-test-logs",
+    }
+    return Bucket("raw", BucketArgs(**{**defaults, **overrides}))
+
+
+def encryption(**overrides: Any) -> Encryption:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "domains": dict.fromkeys(KeyDomain, DataClass.CONFIDENTIAL),
+    }
+    return Encryption("encryption", EncryptionArgs(**{**defaults, **overrides}))
+
+
+def data_stores(**overrides: Any) -> DataStores:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "encryption": encryption(),
+        "data_class": DataClass.RESTRICTED,
+    }
+    return DataStores("data", DataStoresArgs(**{**defaults, **overrides}))
+
+
+def web_identity(**overrides: Any) -> WebIdentity:
+    defaults = {"tags": tags(), "issuer_url": f"https://{ISSUER}"}
+    return WebIdentity("web-identity", WebIdentityArgs(**{**defaults, **overrides}))
+
+
+def grant() -> Grant:
+    return Grant("read one file", (Statement(("s3:GetObject",), ("arn:aws:s3:::plinth-test-raw/file",)),))
+
+
+def identity(**overrides: Any) -> Identity:
+    defaults = {
+        "tags": tags(),
+        "workload": "serving",
+        "namespace": "plinth",
+        "web_identity": web_identity(),
+        "grants": [grant()],
+    }
+    return Identity("identity", IdentityArgs(**{**defaults, **overrides}))
+
+
+def platform(**overrides: Any) -> Platform:
+    defaults = {
+        "tags": tags(),
+        "gateway_chart": Chart("oci://registry.example.org/gateway-helm", "v1.8.0"),
+        "gateway_image": image(),
+    }
+    return Platform("platform", PlatformArgs(**{**defaults, **overrides}))
+
+
+def proxies(**overrides: Any) -> Proxies:
+    defaults = {"image": image(), "exposure": Exposure.NODE_PORT, "node_port": 30080}
+    return Proxies(**{**defaults, **overrides})
+
+
+def edge(**overrides: Any) -> Edge:
+    defaults = {
+        "tags": tags(),
+        "gateway_namespace": "envoy-gateway-system",
+        "routes_namespace": "plinth",
+        "monitoring_namespace": "monitoring",
+        "proxies": proxies(),
+        "certificate_secret": "edge-certificate",
+    }
+    return Edge("edge", EdgeArgs(**{**defaults, **overrides}))
+
+
+def inference_service(**overrides: Any) -> InferenceService:
+    defaults = {
+        "tags": tags(),
+        "namespace": "plinth",
+        "edge": edge(),
+        "image": image(),
+        "identity": identity(),
+        "aws": AwsAccess(REGION),
+        "egress": Egress(),
+        "model": "support2-mortality",
+        "version": "0123456789ab",
+        "artifact_sha256": "b" * 64,
+        "artifact_bucket": "plinth-test-artifacts",
+        "monitoring_namespace": "monitoring",
+    }
+    return InferenceService("serving", InferenceServiceArgs(**{**defaults, **overrides}))
+
+
+def training_args(dataset: Path, **overrides: Any) -> TrainingPipelineArgs:
+    defaults = {
+        "tags": tags(),
+        "namespace": "plinth",
+        "web_identity": web_identity(),
+        "raw_bucket": bucket(),
+        "raw_key": key(),
+        "artifact_bucket": Bucket(
+            "artifacts", BucketArgs("plinth-test-artifacts", key(), tags().aws("x", DataClass.INTERNAL), None)
+        ),
+        "image": image(),
+        "aws": AwsAccess(REGION),
+        "egress": Egress(),
+        "dataset": Dataset("support2", dataset, DataClass.CONFIDENTIAL),
+        "model": "support2-mortality",
+    }
+    return TrainingPipelineArgs(**{**defaults, **overrides})
+
+
+def training_pipeline(dataset: Path, **overrides: Any) -> TrainingPipeline:
+    return TrainingPipeline("training", training_args(dataset, **overrides))

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from stacks.errors import ConfigError
+from stacks.settings import FOLDER, load_file, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMPLETE: dict[str, Any] = {
+    "aws:region": "eu-central-1",
+    "aws:allowedAccountIds": ["123456789012"],
+    "plinth:environment": "dev",
+    "plinth:allowedRegions": ["eu-central-1"],
+    "plinth:tags": {"owner": "ml@example.org", "costCentre": "cc-1"},
+    "plinth:data": {"classification": "restricted"},
+    "plinth:identity": {"issuerUrl": "https://oidc.example.org/id/1"},
+    "plinth:edge": {"certificateSecret": "edge"},
+    "plinth:training": {"dataset": "data/support2.csv.gz", "datasetName": "support2"},
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The complete config with one value changed, by key and dots."""
+    config = deepcopy(COMPLETE)
+    key, *rest = path.split(".")
+    if not rest:
+        config[key] = value
+        return config
+    section = config.setdefault(key, {})
+    for part in rest[:-1]:
+        section = section.setdefault(part, {})
+    section[rest[-1]] = value
+    return config
+
+
+def refusal(config: dict[str, Any], stack: str = "dev") -> str:
+    with pytest.raises(ConfigError) as refused:
+        parse(stack, config)
+    return str(refused.value)
+
+
+def test_the_least_config_is_accepted_and_secure() -> None:
+    settings = parse("dev", COMPLETE)
+    assert settings.data.protect
+    assert settings.data.retain
+    assert not settings.data.force_destroy
+    assert not settings.edge.allow_plain_http
+    assert settings.data.key_deletion_window_days == 30
+    assert settings.serving.replicas == 2
+
+
+def test_values_as_the_engine_hands_them_over_are_the_same() -> None:
+    strings = {key: value if isinstance(value, str) else json.dumps(value) for key, value in COMPLETE.items()}
+    assert parse("dev", strings) == parse("dev", COMPLETE)
+
+
+@pytest.mark.parametrize(
+    "path", ["plinth:servings", "plinth:serving.replica", "plinth:data.keys.window", "plint:serving"]
+)
+def test_an_unknown_key_is_refused_by_its_name(path: str) -> None:
+    name = path if "." not in path else path.rpartition(".")[0]
+    assert name.replace(".window", "") in refusal(changed(path, {}))
+
+
+def test_a_key_that_the_provider_owns_can_not_be_said_twice() -> None:
+    assert "plinth:region is not a key" in refusal(changed("plinth:region", "eu-west-1"))
+
+
+@pytest.mark.parametrize("key", [key for key in COMPLETE if key != "plinth:environment"])
+def test_a_missing_section_is_refused_by_its_name(key: str) -> None:
+    config = {name: value for name, value in COMPLETE.items() if name != key}
+    assert f"{key} is missing" in refusal(config)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("plinth:edge.nodePort", 99, "99"),
+        ("plinth:serving.replicas", 0, "0"),
+        ("plinth:serving.replicas", "2", "'2'"),
+        ("plinth:serving.size", {"cpu": "fast", "memory": "1Gi"}, "'fast'"),
+        ("plinth:serving.size", {"cpu": "1", "memory": "512MB"}, "'512MB'"),
+        ("plinth:data.classification", "secret", "'secret'"),
+        ("plinth:data.keyDeletionWindowDays", 6, "6"),
+        ("plinth:data.noncurrentDays", 0, "0"),
+        ("plinth:identity.issuerUrl", "http://oidc.example.org", "'http://oidc.example.org'"),
+        ("plinth:identity.thumbprints", ["abc"], "'abc'"),
+        ("plinth:training.dataset", "data/nothing.csv", "'data/nothing.csv'"),
+        ("plinth:workloads.imagePullPolicy", "Always", "'Always'"),
+        ("aws:allowedAccountIds", ["12"], "'12'"),
+        ("aws:allowedAccountIds", [], "[]"),
+    ],
+)
+def test_a_value_out_of_its_limits_is_refused_by_key_and_value(path: str, value: Any, words: str) -> None:
+    message = refusal(changed(path, value))
+    assert words in message
+    assert path.rsplit(".", maxsplit=1)[-1] in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("plinth:data.forceDestroy", True, "forceDestroy: true contradicts"),
+        ("plinth:edge.allowPlainHttp", True, "contradicts certificateSecret"),
+        ("plinth:edge.certificateSecret", None, "plain HTTP is not allowed"),
+        ("plinth:edge.nodePort", 30080, "nodePort: 30080"),
+        ("plinth:edge.exposure", "NodePort", "nodePort: None"),
+        ("plinth:allowedRegions", ["eu-west-1"], "'eu-central-1' is not in plinth:allowedRegions"),
+        ("plinth:data.accessLogDays", 182, "accessLogDays = 182 is less than 183"),
+        ("plinth:platform.gatewayChartVersion", None, "name the version"),
+        ("plinth:platform.gatewayChart", "charts/gateway", "is a folder, which is one version"),
+    ],
+)
+def test_contradictions_are_refused_with_both_sides(path: str, value: Any, words: str) -> None:
+    assert words in refusal(changed(path, value))
+
+
+def test_somebody_elses_identity_provider_with_fingerprints_is_refused() -> None:
+    config = changed("plinth:identity.thumbprints", ["0" * 40])
+    config["plinth:identity"]["providerArn"] = "arn:aws:iam::123456789012:oidc-provider/oidc.example.org"
+    assert "thumbprints beside an existing providerArn" in refusal(config)
+
+
+def test_public_data_may_be_logged_for_less_than_sensitive_data() -> None:
+    config = changed("plinth:data", {"classification": "public", "accessLogDays": 30})
+    assert parse("dev", config).data.access_log_days == 30
+
+
+def test_a_config_under_another_stacks_name_is_refused() -> None:
+    assert "plinth:environment = 'dev', but the stack is 'prod'" in refusal(COMPLETE, stack="prod")
+
+
+def test_an_image_by_tag_is_refused() -> None:
+    images = dict.fromkeys(("serving", "pipeline", "envoy", "envoy_gateway"), "registry.example.org/a:latest")
+    assert "registry.example.org/a:latest" in refusal(changed("plinth:images", images))
+
+
+def test_config_of_the_providers_is_left_to_them() -> None:
+    assert parse("dev", {**COMPLETE, "kubernetes:context": "dev", "aws:profile": "dev"}).environment == "dev"
+
+
+def test_all_findings_are_named_at_once() -> None:
+    config = changed("plinth:serving.replicas", 0)
+    config["plinth:data"]["noncurrentDayz"] = 1
+    message = refusal(config)
+    assert "replicas" in message
+    assert "noncurrentDayz" in message
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "Pulumi.dev.yaml").write_text(text)
+    return folder
+
+
+def test_a_stacks_file_is_read_without_an_engine(tmp_path: Path) -> None:
+    text = yaml.safe_dump({"encryptionsalt": "v1:x", "config": COMPLETE})
+    assert load_file("dev", written(tmp_path, text)) == parse("dev", COMPLETE)
+
+
+def test_config_that_stands_outside_config_is_refused(tmp_path: Path) -> None:
+    text = yaml.safe_dump({"config": COMPLETE, "plinth:serving": {"replicas": 3}})
+    with pytest.raises(ConfigError, match="plinth:serving is not a key of a stack's file"):
+        load_file("dev", written(tmp_path, text))
+
+
+def test_a_file_that_is_not_yaml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not YAML"):
+        load_file("dev", written(tmp_path, "config: ["))
+
+
+def test_a_stack_without_a_file_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Known stacks: dev"):
+        load_file("prdo", written(tmp_path, ""))
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("Pulumi.*.yaml")), ids=lambda path: path.name)
+def test_every_stack_of_this_checkout_is_accepted(path: Path) -> None:
+    stack = path.name.split(".")[1]
+    assert load_file(stack).environment == stack
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [(["check", "local"], 0, ""), (["check", "nowhere"], 1, "Known stacks"), ([], 2, "usage")],
+)
+def test_the_check_is_a_command(arguments: list[str], status: int, words: str) -> None:
+    command = [sys.executable, "-m", "stacks.settings", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=FOLDER.parent)
+    assert result.returncode == status
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
