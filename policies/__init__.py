@@ -1,0 +1,1 @@
+"""What may never be deployed: a Pulumi policy pack, one module per resource family."""

@@ -1,0 +1,192 @@
+"""Backups: of everything that has state, locked, kept, copied elsewhere, and tried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from policies.core.build import NOT_TRUE, OWN_KEY, attached_rule, property_rule, resource_rule, stack_rule
+from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
+from policies.core.selection import PLAN, SELECTION, is_selected
+from policies.core.values import UndecidedError, View, show
+from policies.s3 import BUCKET, is_log_target, is_trail_bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.core.resources import Resource
+
+VAULT: Final = "aws:backup/vault:Vault"
+LOCK: Final = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
+TESTING: Final = "aws:backup/restoreTestingPlan:RestoreTestingPlan"
+TESTING_SELECTION: Final = "aws:backup/restoreTestingSelection:RestoreTestingSelection"
+STATEFUL: Final = (
+    BUCKET,
+    "aws:rds/instance:Instance",
+    "aws:rds/cluster:Cluster",
+    "aws:efs/fileSystem:FileSystem",
+    "aws:ebs/volume:Volume",
+)
+"""What holds data beside tables, which have a rule of their own."""
+
+
+def _locked(_vault: Resource, lock: Resource, context: Context) -> Iterator[Problem]:
+    kept = lock.at("minRetentionDays")
+    number = kept.number()
+    if number is None or number < context.number("minimum_days"):
+        yield Problem(
+            kept.path, show(kept.value), "Set minRetentionDays to at least the setting `minimum_days`."
+        )
+
+
+def _covered(store: Resource, context: Context) -> Iterator[Problem]:
+    if store.type == BUCKET and (is_log_target(store, context) or is_trail_bucket(store, context)):
+        return  # logs are kept by their own lock and lifecycle
+    if not is_selected(store, context.stack):
+        yield Problem("<Selection>", "no backup selection names it or one of its tags")
+
+
+def _kept(plan: Resource, context: Context) -> Iterator[Problem]:
+    for rule in _rules(plan):
+        days = rule.at("lifecycle", "deleteAfter")
+        number = days.number()
+        if number is None or number < context.number("minimum_days"):
+            yield Problem(
+                days.path, show(days.value), "Set deleteAfter to at least the setting `minimum_days`."
+            )
+
+
+def _scheduled(plan: Resource, _context: Context) -> Iterator[Problem]:
+    for rule in _rules(plan):
+        if not rule.at("schedule").text():
+            yield Problem(rule.at("schedule").path, "absent", "Set schedule to a cron expression.")
+
+
+def _copied(plan: Resource, context: Context) -> Iterator[Problem]:
+    here = _region(plan, context)
+    for rule in _rules(plan):
+        regions = {_region_of(copy.at("destinationVaultArn")) for copy in rule.at("copyActions").items()}
+        if not regions - {here}:
+            yield Problem(rule.at("copyActions").path, show(rule.at("copyActions").value))
+
+
+def _rules(plan: Resource) -> list[View]:
+    rules = plan.at("rules").items()
+    return rules or [plan.at("rules")]
+
+
+def _region_of(arn: View) -> str:
+    parts = (arn.text() or "").split(":")
+    return parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - arn:partition:service:region:...
+
+
+def _region(plan: Resource, context: Context) -> str:
+    for resource in (plan, *context.stack.of(VAULT)):
+        region = resource.at("region").text() or _region_of(resource.at("arn"))
+        if region:
+            return region
+    raise UndecidedError("arn", "the plan's own Region isn't known")
+
+
+def _tested(plan: Resource, context: Context) -> Iterator[Problem]:
+    plans = context.stack.of(TESTING)
+    if not any(
+        context.stack.referring(testing, TESTING_SELECTION, "restoreTestingPlanName") for testing in plans
+    ):
+        yield Problem(
+            "<RestoreTestingPlan>", "absent" if not plans else f"{plans[0].name}, which selects nothing"
+        )
+    for testing in plans:
+        if not testing.at("scheduleExpression").text():
+            yield Problem(
+                "<RestoreTestingPlan>.scheduleExpression", "absent", f"Schedule it for {plan.name}."
+            )
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    property_rule(
+        "backup-own-key",
+        (VAULT,),
+        ("kmsKeyArn",),
+        OWN_KEY,
+        title="Backups are encrypted with our key",
+        topic=Topic.ENCRYPTION,
+        severity=Severity.HIGH,
+        public_ids=("Backup.1", "CKV_AWS_166"),
+        remediation="Set kmsKeyArn to a key of ours.",
+    ),
+    attached_rule(
+        "backup-vault-lock",
+        (VAULT,),
+        LOCK,
+        "backupVaultName",
+        _locked,
+        title="Nobody can delete backups before their time",
+        topic=Topic.INTEGRITY,
+        severity=Severity.HIGH,
+        remediation="Add a VaultLockConfiguration with minRetentionDays.",
+        settings={**REQUIRED, "minimum_days": Setting(35, "days that no backup can be deleted in")},
+    ),
+    property_rule(
+        "backup-no-force-destroy",
+        (VAULT,),
+        ("forceDestroy",),
+        NOT_TRUE,
+        title="No vault may be destroyed while it holds backups",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.HIGH,
+        remediation="Set forceDestroy to false.",
+        settings=REQUIRED,
+    ),
+    stack_rule(
+        "backup-covers-stores",
+        STATEFUL,
+        _covered,
+        title="Every bucket, database and volume is in a backup plan",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.HIGH,
+        public_ids=("RDS.26", "EFS.2", "CKV2_AWS_8", "CKV2_AWS_9", "CKV2_AWS_18"),
+        reads=(PLAN, SELECTION),
+        remediation="Name it, or a tag that it has, in a selection of a backup plan.",
+        settings=REQUIRED,
+    ),
+    resource_rule(
+        "backup-kept",
+        (PLAN,),
+        _kept,
+        title="Backups are kept for a stated time",
+        topic=Topic.RETENTION,
+        severity=Severity.HIGH,
+        remediation="Set lifecycle.deleteAfter in every rule of the plan.",
+        settings={"minimum_days": Setting(35, "days that backups are kept")},
+    ),
+    resource_rule(
+        "backup-scheduled",
+        (PLAN,),
+        _scheduled,
+        title="Backups are made on a schedule",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.HIGH,
+        remediation="Set schedule in every rule of the plan.",
+    ),
+    stack_rule(
+        "backup-copied",
+        (PLAN,),
+        _copied,
+        title="Backups are copied to another Region",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.HIGH,
+        remediation="Add a copy action to a vault in the recovery Region to every rule of the plan.",
+        settings=REQUIRED,
+    ),
+    stack_rule(
+        "backup-restore-testing",
+        (PLAN,),
+        _tested,
+        title="Restoring is tried on a schedule",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.MEDIUM,
+        reads=(TESTING, TESTING_SELECTION),
+        remediation="Add a RestoreTestingPlan and a RestoreTestingSelection.",
+        settings=REQUIRED,
+    ),
+)

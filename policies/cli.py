@@ -1,0 +1,157 @@
+"""The gate's commands: judge a resolved state, write the controls page, count caught mutants."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from policies import mutants
+from policies.core import config, controls, exemptions, report, state
+from policies.core.errors import PolicyInputError
+from policies.core.evaluate import Settings, evaluate
+from policies.core.paths import CONTROLS, EXEMPTIONS, today
+from policies.core.resources import RELEASE_TYPE, Resource, Stack
+from policies.kubernetes_cluster import RELEASE as HELM_RELEASE
+from policies.registry import RULES, without_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PASSED: Final = 0
+FAILED: Final = 1
+UNUSABLE: Final = 2
+COMMANDS: Final = ("check-state", "coverage", "docs", "mutants")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the gate judges: a stack, with its settings."""
+
+    name: str
+    stack: Stack
+    settings: Settings
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; 0 if the gate opens, 1 if it doesn't, 2 if nothing could be judged."""
+    try:
+        options = _parser().parse_args(arguments)
+        status: int = options.run(options)
+    except PolicyInputError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line's own output
+        return UNUSABLE
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m policies", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    check = commands.add_parser(
+        "check-state", help="run every rule on `pulumi stack export` and rendered charts"
+    )
+    _add_inputs(check)
+    check.add_argument("--exemptions", type=Path, default=EXEMPTIONS, help="exemptions, YAML")
+    check.add_argument("--sarif", type=Path, help="where to write SARIF 2.1.0")
+    check.add_argument("--junit", type=Path, help="where to write JUnit XML")
+    check.add_argument("--location", default="stacks/environment.py", help="file that CI shows findings in")
+    check.set_defaults(run=_check_state)
+    coverage = commands.add_parser("coverage", help="rules that match nothing, and types without a rule")
+    coverage.add_argument("states", nargs="+", type=Path, help="exports of all stacks")
+    coverage.set_defaults(run=_coverage)
+    docs = commands.add_parser("docs", help="write docs/controls.md")
+    docs.add_argument("--check", action="store_true", help="write nothing; fail if the page is out of date")
+    docs.set_defaults(run=_docs)
+    broken = commands.add_parser(
+        "mutants", help="break one property at a time and count what the rules catch"
+    )
+    _add_inputs(broken)
+    broken.add_argument("--at-least", type=int, default=0, help="fail with fewer mutants than this")
+    broken.set_defaults(run=_mutants)
+    return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("state", type=Path, help="what `pulumi stack export --show-secrets` wrote")
+    parser.add_argument(
+        "--manifests", type=Path, action="append", default=[], help="rendered chart, RELEASE.yaml"
+    )
+    parser.add_argument("--release", type=Path, help="the environment's release file")
+    parser.add_argument("--model-card", type=Path, help="the model card of what is served")
+    parser.add_argument("--config", type=Path, help="policy config of the environment, JSON")
+
+
+def _inputs(options: argparse.Namespace) -> Inputs:
+    name, resources = state.read_state(options.state)
+    for path in options.manifests:
+        resources += state.read_manifests(path, _namespace(path.stem, resources))
+    if options.release is not None:
+        resources.append(state.read_release(options.release, options.model_card))
+    return Inputs(name, Stack(resources, resolved=True), config.load(options.config, RULES))
+
+
+def _namespace(release: str, resources: Sequence[Resource]) -> str:
+    """Where a chart is installed, by the release in the state that the file is named after."""
+    for resource in resources:
+        if resource.type == HELM_RELEASE and release in {resource.props.get("name"), resource.name}:
+            return str(resource.props.get("namespace") or "")
+    return ""
+
+
+def _check_state(options: argparse.Namespace) -> int:
+    inputs = _inputs(options)
+    day = today()
+    held = [
+        (exemption, exemption.expires < day)
+        for exemption in exemptions.load(options.exemptions, (rule.id for rule in RULES), day)
+        if exemption.meant_for(inputs.name)
+    ]
+    found = evaluate(RULES, inputs.stack, inputs.settings, held)
+    _write(options.sarif, json.dumps(report.sarif(found, RULES, options.location), indent=2) + "\n")
+    _write(options.junit, report.junit(found, RULES))
+    print(report.text(found, RULES))  # noqa: T201 - the command line's own output
+    return PASSED if found.passed else FAILED
+
+
+def _coverage(options: argparse.Namespace) -> int:
+    types: set[str] = set()
+    for path in options.states:
+        types |= {resource.type for resource in state.read_state(path)[1]}
+    types.add(RELEASE_TYPE)
+    silent = [r.id for r in RULES if not r.forbids and not r.dormant and not any(map(r.applies_to, types))]
+    wrongly = [r.id for r in RULES if r.dormant and any(map(r.applies_to, types))]
+    unruled = sorted(without_rule(types))
+    for title, held in (
+        ("Rules that match no resource and don't say why", silent),
+        ("Rules that say no environment has their resources, while one has", wrongly),
+        ("Resource types without a rule", unruled),
+    ):
+        print(f"{title}: {', '.join(held) or 'none'}")  # noqa: T201 - the command line's own output
+    return FAILED if silent or wrongly or unruled else PASSED
+
+
+def _docs(options: argparse.Namespace) -> int:
+    page = controls.document(RULES)
+    if options.check:
+        current = CONTROLS.exists() and CONTROLS.read_text(encoding="utf-8") == page
+        if not current:
+            print("docs/controls.md is out of date: run `python -m policies docs`.", file=sys.stderr)  # noqa: T201
+        return PASSED if current else FAILED
+    _write(CONTROLS, page)
+    return PASSED
+
+
+def _mutants(options: argparse.Namespace) -> int:
+    inputs = _inputs(options)
+    outcome = mutants.hunt(RULES, inputs.stack, inputs.settings)
+    print(mutants.text(outcome))  # noqa: T201 - the command line's own output
+    return PASSED if len(outcome.mutants) >= options.at_least else FAILED
+
+
+def _write(path: Path | None, held: str) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(held, encoding="utf-8")

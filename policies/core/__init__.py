@@ -1,0 +1,1 @@
+"""What every family of rules stands on: resources, rules, evaluation and reports."""

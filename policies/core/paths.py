@@ -1,0 +1,16 @@
+"""Where the pack keeps its data, and which day it is."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Final
+
+PACK: Final = Path(__file__).resolve().parent.parent
+EXEMPTIONS: Final = PACK / "exemptions.yaml"
+CONTROLS: Final = PACK.parent / "docs" / "controls.md"
+
+
+def today() -> datetime.date:
+    """The day by which exemptions expire, in UTC, so that a gate doesn't depend on where it runs."""
+    return datetime.datetime.now(tz=datetime.UTC).date()

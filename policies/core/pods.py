@@ -1,0 +1,105 @@
+"""The pod inside a workload, whichever kind of workload it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from policies.core.values import MalformedError, View
+
+if TYPE_CHECKING:
+    from policies.core.resources import Resource
+
+POD: Final = "kubernetes:core/v1:Pod"
+DEPLOYMENT: Final = "kubernetes:apps/v1:Deployment"
+STATEFUL_SET: Final = "kubernetes:apps/v1:StatefulSet"
+DAEMON_SET: Final = "kubernetes:apps/v1:DaemonSet"
+REPLICA_SET: Final = "kubernetes:apps/v1:ReplicaSet"
+JOB: Final = "kubernetes:batch/v1:Job"
+CRON_JOB: Final = "kubernetes:batch/v1:CronJob"
+TEMPLATES: Final = {
+    POD: (),
+    DEPLOYMENT: ("spec", "template"),
+    STATEFUL_SET: ("spec", "template"),
+    DAEMON_SET: ("spec", "template"),
+    REPLICA_SET: ("spec", "template"),
+    "kubernetes:core/v1:ReplicationController": ("spec", "template"),
+    JOB: ("spec", "template"),
+    CRON_JOB: ("spec", "jobTemplate", "spec", "template"),
+}
+"""Where each kind of workload keeps its pod."""
+POD_TYPES: Final = tuple(TEMPLATES)
+LASTING: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET)
+"""Workloads that are meant to serve without end, so that they need probes."""
+REPLICATED: Final = (DEPLOYMENT, STATEFUL_SET)
+CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
+DEFAULT_NAMESPACE: Final = "default"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod as its workload describes it: `metadata` and `spec`."""
+
+    view: View
+
+    @property
+    def spec(self) -> View:
+        """The pod's specification."""
+        return self.view.at("spec")
+
+    @property
+    def labels(self) -> View:
+        """The pod's labels."""
+        return self.view.at("metadata", "labels")
+
+    @cached_property
+    def containers(self) -> list[View]:
+        """Every container, initial and ephemeral ones too.
+
+        Raises:
+            MalformedError: there is none; a pod without containers is no pod that could pass.
+        """
+        if not self.spec.at("containers").items():
+            raise MalformedError(f"{self.view.path or 'pod'}.spec.containers", None, "at least one container")
+        return [container for key in CONTAINER_LISTS for container in self.spec.at(key).items()]
+
+    @property
+    def main_containers(self) -> list[View]:
+        """The containers that run as long as the pod does: sidecars among the initial ones too."""
+        sidecars = [
+            container
+            for container in self.spec.at("initContainers").items()
+            if container.at("restartPolicy").text() == "Always"
+        ]
+        return [*sidecars, *(container for container in self.containers if ".containers[" in container.path)]
+
+
+def pod_of(workload: Resource) -> Pod:
+    """The pod of a workload."""
+    return Pod(workload.at(*TEMPLATES[workload.type]))
+
+
+def namespace_of(resource: Resource) -> View:
+    """The namespace that an object lives in, `default` where it names none."""
+    view = resource.at("metadata", "namespace")
+    return view if view.present() else View(DEFAULT_NAMESPACE, view.path)
+
+
+def selects(selector: View, labels: View) -> bool:
+    """Whether a label selector selects something that has these labels; an empty one selects everything."""
+    held = {key: label.text() for key, label in labels.entries()}
+    if any(held.get(key) != wanted.text() for key, wanted in selector.at("matchLabels").entries()):
+        return False
+    return all(_holds(expression, held) for expression in selector.at("matchExpressions").items())
+
+
+def _holds(expression: View, labels: dict[str, str | None]) -> bool:
+    key, operator = expression.at("key").text() or "", expression.at("operator").text()
+    values = expression.at("values").texts()
+    return {
+        "In": labels.get(key) in values,
+        "NotIn": labels.get(key) not in values,
+        "Exists": key in labels,
+        "DoesNotExist": key not in labels,
+    }.get(operator or "", False)

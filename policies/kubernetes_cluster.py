@@ -1,0 +1,307 @@
+"""Around the pods: namespaces, network policies, disruption, rights, and charts of others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from policies.core.build import equals, forbidden_types, property_rule, resource_rule, stack_rule
+from policies.core.pods import POD_TYPES, REPLICATED, namespace_of, pod_of, selects
+from policies.core.rules import Context, Problem, Rule, Severity, Topic
+from policies.core.values import UndecidedError, View, show
+from policies.kubernetes_pods import BY_DIGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.core.resources import Resource
+
+NAMESPACE: Final = "kubernetes:core/v1:Namespace"
+NETWORK_POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+DISRUPTION_BUDGET: Final = "kubernetes:policy/v1:PodDisruptionBudget"
+AUTOSCALER: Final = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
+ROLES: Final = (
+    "kubernetes:rbac.authorization.k8s.io/v1:Role",
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
+)
+BINDINGS: Final = (
+    "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding",
+    "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
+)
+RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+PROXY: Final = "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy"
+PATCHES: Final = tuple(
+    f"{token}Patch" for token in (*POD_TYPES, NAMESPACE, NETWORK_POLICY, *ROLES, *BINDINGS)
+)
+DIRECTIONS: Final = frozenset({"Ingress", "Egress"})
+ENFORCE: Final = "pod-security.kubernetes.io/enforce"
+RIGHTS_TO_RIGHTS: Final = frozenset({"escalate", "bind", "impersonate"})
+ALMIGHTY: Final = frozenset({"cluster-admin", "admin", "system:masters"})
+ANYBODY: Final = frozenset({"system:anonymous", "system:unauthenticated", "system:authenticated"})
+
+
+def _in_namespace(token: str, namespace: str | None, context: Context) -> Iterator[Resource]:
+    for resource in context.stack.of(token):
+        if namespace_of(resource).text() == namespace:
+            yield resource
+
+
+def _is_selected(workload: Resource, context: Context) -> Iterator[Problem]:
+    labels = pod_of(workload).labels
+    for policy in _in_namespace(NETWORK_POLICY, namespace_of(workload).text(), context):
+        selector = policy.at("spec", "podSelector")
+        if selector.mapping() and selects(selector, labels):
+            return
+    yield Problem("<NetworkPolicy>", f"none in its namespace selects {show(labels.value)}")
+
+
+def _denies_by_default(namespace: Resource, context: Context) -> Iterator[Problem]:
+    name = namespace.at("metadata", "name").text()
+    for policy in _in_namespace(NETWORK_POLICY, name, context):
+        spec = policy.at("spec")
+        everything = not spec.at("podSelector").mapping()
+        both = set(spec.at("policyTypes").texts()) >= DIRECTIONS
+        if everything and both and not spec.at("ingress").items() and not spec.at("egress").items():
+            return
+    yield Problem("<NetworkPolicy>", "none denies all traffic of all pods by default")
+
+
+def _says_who(policy: Resource, _context: Context) -> Iterator[Problem]:
+    spec = policy.at("spec")
+    for rule in spec.at("ingress").items():
+        if not rule.at("from").items():
+            yield Problem(f"{rule.path}.from", "absent: everybody", "Name the peers.")
+    for rule in spec.at("egress").items():
+        if not rule.at("to").items() and not rule.at("ports").items():
+            yield Problem(rule.path, "every peer on every port", "Name the peers or the ports.")
+
+
+def _both_directions(policy: Resource, _context: Context) -> Iterator[Problem]:
+    view = policy.at("spec", "policyTypes")
+    if not set(view.texts()) >= DIRECTIONS:
+        yield Problem(view.path, show(view.value))
+
+
+def _replicas(workload: Resource, context: Context) -> float:
+    view = workload.at("spec", "replicas")
+    least = view.number() or 1
+    for scaler in _in_namespace(AUTOSCALER, namespace_of(workload).text(), context):
+        target = scaler.at("spec", "scaleTargetRef")
+        same_kind = target.at("kind").text() == workload.type.rpartition(":")[2]
+        if same_kind and target.at("name").text() == workload.at("metadata", "name").text():
+            least = max(least, scaler.at("spec", "minReplicas").number() or 1)
+    return least
+
+
+def _survives_drains(workload: Resource, context: Context) -> Iterator[Problem]:
+    if _replicas(workload, context) <= 1:
+        return
+    labels = pod_of(workload).labels
+    for budget in _in_namespace(DISRUPTION_BUDGET, namespace_of(workload).text(), context):
+        selector = budget.at("spec", "selector")
+        if selector.present() and selects(selector, labels):
+            return
+    yield Problem("<PodDisruptionBudget>", "none in its namespace selects the pods")
+
+
+def _is_spread(workload: Resource, context: Context) -> Iterator[Problem]:
+    if _replicas(workload, context) <= 1:
+        return
+    spec = pod_of(workload).spec
+    apart = spec.at("affinity", "podAntiAffinity")
+    if not spec.at("topologySpreadConstraints").items() and not apart.mapping():
+        yield Problem("topologySpreadConstraints", "absent")
+
+
+def _no_wildcard_rights(role: Resource, _context: Context) -> Iterator[Problem]:
+    for rule in role.at("rules").items():
+        for key in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
+            view = rule.at(key)
+            if any("*" in value for value in view.texts()):
+                yield Problem(view.path, show(view.value))
+
+
+def _no_rights_to_rights(role: Resource, _context: Context) -> Iterator[Problem]:
+    for rule in role.at("rules").items():
+        wrong = RIGHTS_TO_RIGHTS & set(rule.at("verbs").texts())
+        if wrong:
+            yield Problem(rule.at("verbs").path, show(sorted(wrong)))
+
+
+def _no_almighty(binding: Resource, _context: Context) -> Iterator[Problem]:
+    role = binding.at("roleRef", "name")
+    if role.text() in ALMIGHTY or not role.text():
+        yield Problem(role.path, show(role.value), "Bind a role with named rights.")
+    for subject in binding.at("subjects").items():
+        if subject.at("name").text() in ANYBODY | ALMIGHTY:
+            yield Problem(subject.at("name").path, show(subject.at("name").value), "Name a service account.")
+
+
+def _is_rendered(release: Resource, context: Context) -> Iterator[Problem]:
+    name = release.at("name").text() or release.name
+    if not any(resource.urn.startswith(f"manifest:{name}::") for resource in context.stack.resources):
+        raise UndecidedError("manifests", f"what the chart renders wasn't given: add --manifests {name}.yaml")
+    yield from ()
+
+
+def _pinned_chart(view: View) -> bool:
+    version = view.text() or ""
+    return bool(version) and not any(mark in version for mark in "*^~><| xX")
+
+
+def _is_pinned(release: Resource, _context: Context) -> Iterator[Problem]:
+    if not _pinned_chart(release.at("version")) and not (release.at("chart").text() or "").startswith(
+        (".", "/")
+    ):
+        yield Problem("version", show(release.at("version").value))
+
+
+def _proxy_image(proxy: Resource, _context: Context) -> Iterator[Problem]:
+    kubernetes = proxy.at("spec", "provider", "kubernetes")
+    kinds = [
+        kubernetes.at(kind) for kind in ("envoyDeployment", "envoyDaemonSet") if kubernetes.at(kind).present()
+    ]
+    for kind in kinds or [kubernetes.at("envoyDeployment")]:
+        image = kind.at("container", "image")
+        if not BY_DIGEST.fullmatch(image.text() or ""):
+            yield Problem(image.path, show(image.value))
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    stack_rule(
+        "kubernetes-network-policy",
+        POD_TYPES,
+        _is_selected,
+        title="Every pod is selected by a network policy of its own",
+        topic=Topic.ACCESS,
+        severity=Severity.HIGH,
+        public_ids=("CIS Kubernetes 5.3.2",),
+        reads=(NETWORK_POLICY,),
+        remediation="Add a NetworkPolicy whose podSelector names the pod's labels.",
+    ),
+    stack_rule(
+        "kubernetes-default-deny",
+        (NAMESPACE,),
+        _denies_by_default,
+        title="Every namespace denies all traffic by default",
+        topic=Topic.ACCESS,
+        severity=Severity.HIGH,
+        public_ids=("CIS Kubernetes 5.3.2", "CKV2_K8S_6"),
+        remediation="Add a NetworkPolicy with an empty podSelector, both policyTypes and no rules.",
+    ),
+    resource_rule(
+        "kubernetes-policy-peers",
+        (NETWORK_POLICY,),
+        _says_who,
+        title="Network policies name who may call, and do not open everything",
+        topic=Topic.ACCESS,
+        severity=Severity.HIGH,
+        remediation="Name the peers of every ingress rule, and the peers or ports of every egress rule.",
+    ),
+    resource_rule(
+        "kubernetes-policy-directions",
+        (NETWORK_POLICY,),
+        _both_directions,
+        title="Network policies govern both directions",
+        topic=Topic.ACCESS,
+        severity=Severity.MEDIUM,
+        remediation="Set policyTypes to [Ingress, Egress].",
+    ),
+    property_rule(
+        "kubernetes-namespace-restricted",
+        (NAMESPACE,),
+        ("metadata", "labels", ENFORCE),
+        equals("restricted"),
+        title="Every namespace enforces the Pod Security Standard `restricted`",
+        topic=Topic.HARDENING,
+        severity=Severity.HIGH,
+        public_ids=("PSS restricted", "CIS Kubernetes 5.2.1"),
+        remediation=f"Set the label {ENFORCE} to restricted.",
+    ),
+    stack_rule(
+        "kubernetes-disruption-budget",
+        REPLICATED,
+        _survives_drains,
+        title="Workloads with more than one replica keep some of them through a drain",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.MEDIUM,
+        public_ids=("kube-score pod-disruptionbudget",),
+        reads=(DISRUPTION_BUDGET, AUTOSCALER),
+        remediation="Add a PodDisruptionBudget that selects the pods.",
+    ),
+    stack_rule(
+        "kubernetes-spread",
+        REPLICATED,
+        _is_spread,
+        title="Replicas don't all stand on one node",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.MEDIUM,
+        public_ids=("kube-score podantiaffinity",),
+        remediation="Add topologySpreadConstraints or pod anti-affinity.",
+    ),
+    resource_rule(
+        "kubernetes-no-wildcard-rights",
+        ROLES,
+        _no_wildcard_rights,
+        title="No role has rights by wildcard",
+        topic=Topic.ACCESS,
+        severity=Severity.HIGH,
+        public_ids=("CIS Kubernetes 5.1.3", "CKV_K8S_49"),
+        remediation="Name the groups, resources and verbs.",
+    ),
+    resource_rule(
+        "kubernetes-no-rights-to-rights",
+        ROLES,
+        _no_rights_to_rights,
+        title="No role can give itself other rights",
+        topic=Topic.ACCESS,
+        severity=Severity.CRITICAL,
+        public_ids=("CIS Kubernetes 5.1.8", "CKV_K8S_157", "CKV_K8S_158"),
+        remediation="Remove escalate, bind and impersonate.",
+    ),
+    resource_rule(
+        "kubernetes-no-almighty-binding",
+        BINDINGS,
+        _no_almighty,
+        title="Nobody is bound to an administrator's role, and no role to everybody",
+        topic=Topic.ACCESS,
+        severity=Severity.CRITICAL,
+        public_ids=("CIS Kubernetes 5.1.1",),
+        remediation="Bind a role of its own to a named service account.",
+    ),
+    forbidden_types(
+        "kubernetes-no-patches",
+        PATCHES,
+        title="Nothing is patched from the side, where the rules would see only the patch",
+        topic=Topic.INTEGRITY,
+        severity=Severity.MEDIUM,
+        remediation="Declare the whole object.",
+    ),
+    stack_rule(
+        "kubernetes-charts-rendered",
+        (RELEASE,),
+        _is_rendered,
+        title="What charts of others render is judged like our own",
+        topic=Topic.HARDENING,
+        severity=Severity.HIGH,
+        remediation="Render the chart by `helm template` and give the file to the gate.",
+        resolved_only=True,
+    ),
+    resource_rule(
+        "kubernetes-charts-pinned",
+        (RELEASE,),
+        _is_pinned,
+        title="Charts are used at one exact version, or from files of our own",
+        topic=Topic.INTEGRITY,
+        severity=Severity.MEDIUM,
+        remediation="Set version to one exact version.",
+    ),
+    resource_rule(
+        "kubernetes-proxy-image",
+        (PROXY,),
+        _proxy_image,
+        title="The gateway's proxies run an image that is named by digest",
+        topic=Topic.INTEGRITY,
+        severity=Severity.HIGH,
+        remediation="Set spec.provider.kubernetes.envoyDeployment.container.image to name@sha256:digest.",
+    ),
+)

@@ -1,0 +1,160 @@
+"""Mutants: real resources with one security property broken, to measure what the rules catch."""
+
+from __future__ import annotations
+
+import re
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from policies.core import config
+from policies.core.breaking import GUARDS, NO_GUARDS, REMOVED, Path, breaks, replaced
+from policies.core.evaluate import Settings, judge
+from policies.core.resources import Resource, Stack
+from policies.core.rules import Context, Finding, Rule, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Fingerprint = tuple[str, str, str, str]
+EXTERNAL: Final = ("aws:", "kubernetes:")
+
+EXPLAINED: Final = (
+    (
+        r"batch/v1:(Job|CronJob)::.*(Probe|topologySpread)",
+        "jobs end by themselves: nothing to probe or to spread",
+    ),
+    (r"accountPublicAccessBlock.*removed", "account-wide: a stack may leave it to the account's owner"),
+    (r"HTTPRoute::.*matches.*PathPrefix", "the path is authenticated and limited all the same"),
+    (r"kubernetes:.*topologySpreadConstraints removed", "one replica needs no spread"),
+)
+"""Survivors that are known and accepted: what the line looks like, and why."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One broken property.
+
+    Attributes:
+        resource: the resource as it was.
+        changed: the resource as it is now; None where it was removed.
+        where: the property.
+        words: what was done.
+    """
+
+    resource: Resource
+    changed: Resource | None
+    where: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the rules caught.
+
+    Attributes:
+        mutants: all of them.
+        survivors: those that no rule reported, each with the reason as far as it can be told.
+    """
+
+    mutants: tuple[Mutant, ...]
+    survivors: tuple[tuple[Mutant, str], ...]
+
+
+def generate(stack: Stack) -> Iterator[Mutant]:
+    """Every mutant of a stack's external resources."""
+    for resource in stack.resources:
+        if resource.type.startswith(EXTERNAL):
+            yield from _of(resource)
+
+
+def _of(resource: Resource) -> Iterator[Mutant]:
+    for path, new, words in breaks(resource):
+        props = replaced(resource.props, path, new)
+        if isinstance(props, dict):
+            if path[0] == "tags" and new is REMOVED and isinstance(props.get("tagsAll"), dict):
+                props["tagsAll"] = {key: value for key, value in props["tagsAll"].items() if key != path[-1]}
+            changed = replace(resource, props=props)
+            yield Mutant(resource, changed, _spelled(path), words)
+    if resource.protect:
+        yield Mutant(resource, replace(resource, protect=False), "protect", "protection taken off")
+    if resource.retain:
+        yield Mutant(resource, replace(resource, retain=False), "retainOnDelete", "retention taken off")
+    if GUARDS.search(resource.type) and not resource.type.startswith(NO_GUARDS):
+        yield Mutant(resource, None, "", "removed")
+
+
+def _spelled(path: Path) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def hunt(rules: Iterable[Rule], stack: Stack, settings: Settings) -> Outcome:
+    """Run the rules on each mutant; a mutant is caught if a finding appears that the stack itself doesn't have."""
+    held = tuple(rules)
+    hunter = _Hunter(held, stack, settings)
+    strict = _Hunter(held, stack, config.complete({}, held, where="defaults"))
+    mutants = tuple(generate(stack))
+    survivors = []
+    for mutant in mutants:
+        if not hunter.catches(mutant):
+            survivors.append((mutant, _reason(mutant, held, strict)))
+    return Outcome(mutants, tuple(survivors))
+
+
+def _reason(mutant: Mutant, rules: tuple[Rule, ...], strict: _Hunter) -> str:
+    caught = strict.catches(mutant)
+    if caught:
+        return f"{caught[0].rule.id} is not required, or looser, in this environment's config"
+    line = f"{mutant.resource.key} {mutant.where} {mutant.words}"
+    for pattern, reason in EXPLAINED:
+        if re.search(pattern, line):
+            return reason
+    applying = [rule.id for rule in rules if rule.covers(mutant.resource.type) and "aws:*" not in rule.types]
+    if not applying:
+        return f"no rule judges {mutant.resource.type}"
+    return f"none of the {len(applying)} rules for this type reads {mutant.where or 'its absence'}"
+
+
+class _Hunter:
+    """Runs rules on a mutant; rules on one resource are run on the broken one only."""
+
+    def __init__(self, rules: tuple[Rule, ...], stack: Stack, settings: Settings) -> None:
+        active = [rule for rule in rules if settings[rule.id].get("required") is not False]
+        self._settings = settings
+        self._stack = stack
+        self._single = [rule for rule in active if rule.scope is Scope.RESOURCE]
+        self._wide = [rule for rule in active if rule.scope is Scope.STACK]
+        self._before = {_fingerprint(finding) for finding in self._findings(stack, stack.resources)}
+
+    def catches(self, mutant: Mutant) -> list[Finding]:
+        """New findings that a mutant causes."""
+        kept = [mutant.changed if r is mutant.resource else r for r in self._stack.resources]
+        stack = Stack([resource for resource in kept if resource is not None], resolved=True)
+        changed = [mutant.changed] if mutant.changed is not None else []
+        return [f for f in self._findings(stack, changed) if _fingerprint(f) not in self._before]
+
+    def _findings(self, stack: Stack, changed: Iterable[Resource]) -> Iterator[Finding]:
+        contexts = {rule.id: Context(stack, self._settings[rule.id]) for rule in (*self._single, *self._wide)}
+        for resource in changed:
+            for rule in self._single:
+                if rule.applies_to(resource.type):
+                    yield from judge(rule, resource, contexts[rule.id])
+        for rule in self._wide:
+            for token in rule.types:
+                for resource in stack.of(token):
+                    yield from judge(rule, resource, contexts[rule.id])
+
+
+def _fingerprint(finding: Finding) -> Fingerprint:
+    return finding.rule.id, finding.urn, finding.property, finding.found
+
+
+def text(outcome: Outcome) -> str:
+    """Each survivor with its reason; then the count."""
+    lines = [
+        f"SURVIVED  {mutant.resource.key}  {mutant.where} {mutant.words}\n    why: {reason}"
+        for mutant, reason in outcome.survivors
+    ]
+    caught = len(outcome.mutants) - len(outcome.survivors)
+    lines.append(f"caught {caught} of {len(outcome.mutants)}")
+    return "\n".join(lines)

@@ -1,0 +1,48 @@
+"""The compliant environment, read the way the gate reads a real one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from policies.core import config
+from policies.core.evaluate import Settings
+from policies.core.resources import Resource, Stack
+from policies.core.state import read_manifests, read_release, read_state
+from policies.registry import RULES
+from tests.policies.compliant import SHA256, state
+from tests.policies.compliant_kubernetes import manifests
+
+RELEASE = {"model": "support2-mortality", "version": "v1", "artifact_sha256": SHA256}
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compliant environment's files."""
+    path = tmp_path_factory.mktemp("compliant")
+    (path / "state.json").write_text(json.dumps(state()))
+    (path / "envoy-gateway.yaml").write_text(yaml.safe_dump_all(manifests()))
+    (path / "prod.yaml").write_text(yaml.safe_dump(RELEASE))
+    (path / "card.md").write_text("# What the model is for\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def compliant(folder: Path) -> tuple[Resource, ...]:
+    """Its resources."""
+    _, resources = read_state(folder / "state.json")
+    resources += read_manifests(folder / "envoy-gateway.yaml", "plinth")
+    return (*resources, read_release(folder / "prod.yaml", folder / "card.md"))
+
+
+@pytest.fixture(scope="session")
+def stack(compliant: tuple[Resource, ...]) -> Stack:
+    return Stack(compliant, resolved=True)
+
+
+@pytest.fixture(scope="session")
+def settings() -> Settings:
+    return config.complete({}, RULES, where="defaults")
