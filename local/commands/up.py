@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ import httpx
 from local.commands.status import api_url, collect
 from local.engine.install import install
 from local.errors import LocalError
-from local.images import build_all, packages as image_packages
-from local.storage import link
+from local.images import build_all
+from local.images import packages as image_packages
+from local.storage import link, write_atomically
 from local.toolchain import Tool, debian, ensure
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def up(environment: Environment, progress: Progress) -> None:
         _start_machine(environment, toolchain, progress)
         changes = _converge(environment, progress)
         _wait_until_served(environment, progress)
+        phases = {name: round(seconds, 2) for name, seconds in progress.seconds.items()}
+        write_atomically(environment.instance.state / "phases.json", json.dumps(phases, indent=2))
     _report(environment, progress, changes)
 
 
