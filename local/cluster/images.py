@@ -1,0 +1,113 @@
+"""Images inside the node, through containerd's own client."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+KUBERNETES_NAMESPACE = "k8s.io"
+"""containerd's namespace in which the kubelet looks."""
+IMPORT_SECONDS = 300.0
+CONNECT_SECONDS = 30.0
+IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that the node holds.
+
+    Attributes:
+        reference: name with digest or tag.
+        digest: of its manifest.
+    """
+
+    reference: str
+    digest: str
+
+
+class Images:
+    """The image store of one node."""
+
+    def __init__(self, ctr: Path, socket: Path) -> None:
+        self._ctr = ctr
+        self._socket = socket
+
+    def list(self) -> list[Image]:
+        """Every image by every name it has; ids, which containerd lists as names too, are left out."""
+        found = []
+        for line in self._run("images", "list").splitlines()[1:]:
+            reference, _, digest, *_ = line.split()
+            if not IMAGE_ID.fullmatch(reference):
+                found.append(Image(reference, digest))
+        return found
+
+    def load(self, archive: Path, reference: str) -> bool:
+        """Import an OCI archive so that `reference` (`name@sha256:...`) works with pull policy Never.
+
+        Returns:
+            False if it was there already.
+
+        Raises:
+            LocalError: the import failed, or the archive holds another image than the reference says.
+        """
+        reference = normalised(reference)
+        if reference in {image.reference for image in self.list()}:
+            return False
+        self._run("images", "import", "--digests", str(archive), timeout=IMPORT_SECONDS)
+        images = self.list()
+        if reference in {image.reference for image in images}:
+            return True
+        digest = reference.rpartition("@")[2]
+        same = next((image for image in images if image.digest == digest), None)
+        if same is None:
+            raise LocalError(
+                f"The archive {archive} does not hold {reference}: no imported image has that digest. "
+                "Remove the archive and run `make up` again; the image is built anew."
+            )
+        self._run("images", "tag", same.reference, reference)
+        return True
+
+    def collect(self, keep: Iterable[str]) -> list[str]:
+        """Remove every image whose digest is not among the kept references'; give the removed names."""
+        digests = {reference.rpartition("@")[2] for reference in keep}
+        unwanted = [image.reference for image in self.list() if image.digest not in digests]
+        if unwanted:
+            self._run("images", "remove", "--sync", *unwanted, timeout=IMPORT_SECONDS)
+        return unwanted
+
+    def _run(self, *words: str, timeout: float = CONNECT_SECONDS) -> str:
+        command = [str(self._ctr), "--address", str(self._socket), "--namespace", KUBERNETES_NAMESPACE, *words]
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while not self._socket.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        try:
+            result = subprocess.run(  # noqa: S603 - containerd's own client, our words
+                command, capture_output=True, text=True, check=False, timeout=timeout
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LocalError(
+                f"`ctr {' '.join(words)}` took longer than {timeout:.0f} s. Is the disk full or very slow? "
+                "containerd's log is .plinth/logs/containerd.log."
+            ) from error
+        if result.returncode != 0:
+            raise LocalError(
+                f"`ctr {' '.join(words)}` ended with status {result.returncode}: {result.stderr.strip()[-1000:]}"
+            )
+        return result.stdout
+
+
+def normalised(reference: str) -> str:
+    """The name under which containerd's Kubernetes plugin looks for a reference: with a registry's name."""
+    first, slash, _ = reference.partition("/")
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        return reference
+    return f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"

@@ -1,0 +1,93 @@
+"""The link between host and node, seen from the host."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.cluster.binaries import installed
+from local.cluster.layout import NODE_INTERFACE
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from local.instance import Instance
+
+
+class Link:
+    """A pair of virtual interfaces; the node's end vanishes with the node, and takes the other along."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def require_free_addresses(self) -> None:
+        """Refuse to take addresses that this machine already routes elsewhere.
+
+        Raises:
+            LocalError: another interface has a route into the link's network.
+        """
+        routes = json.loads(_ip("-json", "-4", "route", "show", "table", "all"))
+        taken = colliding(routes, self._instance.link, self._instance.interface)
+        if taken is not None:
+            raise LocalError(
+                f"The instance {self._instance.name} would use {self._instance.link}, and this machine already "
+                f"routes {taken['dst']} through {taken.get('dev', 'another device')}. "
+                "Another instance name has other addresses: `make up INSTANCE=name`."
+            )
+
+    def connect(self, pid: int) -> None:
+        """Make the link, with its far end in the network namespace of `pid`."""
+        here = self._instance.interface
+        _ip("link", "add", here, "type", "veth", "peer", "name", NODE_INTERFACE, "netns", str(pid))
+        no_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{here}/disable_ipv6")
+        if no_ipv6.exists():
+            no_ipv6.write_text("1")
+        prefix = self._instance.link.prefixlen
+        _ip("address", "add", f"{self._instance.host_address}/{prefix}", "dev", here)
+        _ip("link", "set", here, "up")
+
+    def disconnect(self) -> None:
+        """Remove what a dead node left."""
+        if self.exists():
+            _ip("link", "delete", self._instance.interface)
+
+    def exists(self) -> bool:
+        """Whether the host's end is there."""
+        return (Path("/sys/class/net") / self._instance.interface).exists()
+
+
+def colliding(
+    routes: Iterable[dict[str, Any]], link: ipaddress.IPv4Network, own_interface: str
+) -> dict[str, Any] | None:
+    """The first route, other than the default one and our own, that overlaps the link's network.
+
+    A wide route that merely contains the link (a company's 10.0.0.0/8 over a VPN) is no collision: the /30
+    is more specific, and it wins. One inside it would win over ours.
+    """
+    for route in routes:
+        destination = str(route.get("dst", "default"))
+        if destination == "default" or route.get("dev") == own_interface:
+            continue
+        try:
+            network = ipaddress.IPv4Network(destination, strict=False)
+        except ValueError:
+            continue
+        if network.subnet_of(link):
+            return route
+    return None
+
+
+def _ip(*words: str) -> str:
+    result = subprocess.run(  # noqa: S603 - the machine's own program, our words
+        [str(installed("ip", "iproute2")), *words], capture_output=True, text=True, check=False, timeout=30
+    )
+    if result.returncode != 0:
+        raise LocalError(
+            f"`ip {' '.join(words)}` ended with status {result.returncode}: {result.stderr.strip()}. "
+            "The embedded node needs root and the right to make network interfaces."
+        )
+    return result.stdout

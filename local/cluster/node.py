@@ -1,0 +1,341 @@
+"""The embedded node: a single-node Kubernetes and an AWS emulator on a machine made of namespaces."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.cluster.api import Api, ApiError
+from local.cluster.binaries import Binaries, Toolchain, installed, search_path
+from local.cluster.certificates import Certificates, leaves
+from local.cluster.control_plane import ControlPlane
+from local.cluster.images import Image, Images
+from local.cluster.kubeconfigs import write_kubeconfigs
+from local.cluster.layout import ISSUER, Layout
+from local.cluster.machine import Machine
+from local.cluster.pause import pack_pause
+from local.cluster.readiness import Readiness
+from local.cluster.services import Services
+from local.cluster.worker import Worker
+from local.errors import LocalError
+from local.storage import write_atomically
+from local.supervision.control import RUNNING, STARTING, Supervisor
+from local.supervision.program import Program, supervisor_configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from local.instance import Instance
+    from local.progress import Progress
+
+READY_SECONDS = 90.0
+"""Limit for each part of the node to answer."""
+YOUNG_SECONDS = 3
+"""A program that started later than this may still be failing."""
+SOURCES = ("cluster/init.py", "supervision/launch.py", "emulator")
+"""Code that runs inside the node; when it changes, a running node is not the one that was asked for."""
+
+
+@dataclass(frozen=True)
+class ProcessHealth:
+    """One supervised program.
+
+    Attributes:
+        name: of the program.
+        healthy: whether it runs and, where it can be asked, answers.
+        detail: why it is not healthy, or since when it runs.
+    """
+
+    name: str
+    healthy: bool
+    detail: str
+
+
+class Node:
+    """One instance's node. Every method may be called at any time, in whichever state the node is."""
+
+    issuer = ISSUER
+    """OIDC issuer of the cluster's service-account tokens."""
+
+    def __init__(self, instance: Instance, toolchain: Toolchain) -> None:
+        self._instance = instance
+        self._layout = Layout(instance)
+        self._binaries = Binaries(toolchain)
+        self._certificates = Certificates(self._layout.pki)
+        self._machine = Machine(self._layout)
+        self._supervisor = Supervisor(self._layout.supervisor_socket)
+        self._api = Api(instance, self._certificates)
+        self._readiness = Readiness(self._layout, self._api)
+
+    # Life
+
+    def start(self, progress: Progress) -> None:
+        """Bring the node up, or repair it, and return when it is ready.
+
+        Raises:
+            LocalError: this machine can't run it, or a part did not become ready.
+        """
+        if os.geteuid() != 0:
+            raise LocalError(
+                f"The embedded node needs root, and this is user {os.geteuid()}. Run `sudo make up`, or use a "
+                "cluster that you have: `make up KUBECONFIG=/path/to/kubeconfig`."
+            )
+        self._binaries.require()
+        with progress.step("start the node", then="wait until it is ready"):
+            programs = self._prepare()
+            fingerprint = self._fingerprint()
+            record = self._machine.running()
+            if record is not None and record.fingerprint != fingerprint:
+                progress.say("the running node has another configuration: it is restarted")
+                self._end()
+                record = None
+            if record is None:
+                self._machine.clean()
+                write_atomically(self._instance.run / "checkout", str(self._instance.checkout))
+                command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self._supervisor_file))
+                self._machine.start(command, fingerprint)
+            self._start_stopped(programs)
+            self._images.load(self._pause_archive, self._pause)
+        self.ready(progress)
+
+    def stop(self, progress: Progress) -> None:
+        """End every process of the node, pods included, and keep everything that it has stored."""
+        if self._machine.running() is None:
+            self._machine.clean()
+            return
+        with progress.step("stop the node"):
+            self._end()
+
+    def destroy(self, progress: Progress) -> None:
+        """End every process and remove everything that the node has stored."""
+        with progress.step("destroy the node"):
+            self._machine.clean()
+            self._machine.forget()
+            shutil.rmtree(self._layout.root, ignore_errors=True)
+            self._instance.kubeconfig.unlink(missing_ok=True)
+            if self._layout.root.exists():
+                raise LocalError(f"{self._layout.root} can't be removed. Something still writes there; look with lsof.")
+
+    def leftovers(self) -> list[str]:
+        """What a destroyed node still holds: processes, namespaces, interface, mounts, cgroups, folders."""
+        found = self._machine.leftovers()
+        return [*found, f"folder {self._layout.root}"] if self._layout.root.exists() else found
+
+    def ready(self, progress: Progress, timeout: float = READY_SECONDS) -> None:
+        """Wait until API server, node, DNS and emulator answer, `timeout` seconds for each.
+
+        Raises:
+            LocalError: one did not; names it, says for how long and why, with its log's last lines.
+        """
+        record = self._machine.running()
+        if record is None:
+            raise LocalError(f"The node of {self._instance.name} does not run. `make up` starts it.")
+        with progress.step("wait until the node is ready"):
+            self._readiness.wait(timeout, since=record.created)
+
+    # Questions
+
+    def health(self) -> list[ProcessHealth]:
+        """Every program of the node, whether it runs or not."""
+        states = {state.name: state for state in self._supervisor.processes()}
+        probes = {
+            "kube-apiserver": self._readiness.api_server,
+            "emulator": self._readiness.emulator,
+            "coredns": self._readiness.dns,
+            "kubelet": lambda: self._readiness.node(0),
+        }
+        found = []
+        for name in PROGRAM_NAMES:
+            state = states.get(name)
+            if state is None:
+                found.append(ProcessHealth(name, healthy=False, detail="not running"))
+                continue
+            if state.state not in {RUNNING, STARTING}:
+                found.append(ProcessHealth(name, healthy=False, detail=f"{state.state}: {state.detail}"))
+                continue
+            fault = probes[name]() if name in probes else ""
+            detail = fault or f"running for {state.seconds} s"
+            found.append(ProcessHealth(name, healthy=not fault and state.state == RUNNING, detail=detail))
+        return found
+
+    def lost(self) -> list[str]:
+        """What the emulator forgot since `accept_losses` was last called; empty when nothing."""
+        try:
+            health = self._readiness.emulator_health()
+        except OSError as error:
+            return [f"the AWS emulator can't be asked: {error}"]
+        if health["recollection"] in {"empty", "kept"} or health["generation"] == self._accepted_generation():
+            return []
+        return [f"AWS emulator: {health['recollection']}: {health['detail']}"]
+
+    def accept_losses(self) -> None:
+        """Note that what the emulator forgot has been rebuilt."""
+        generation = str(self._readiness.emulator_health()["generation"])
+        write_atomically(self._layout.root / "accepted-generation", generation)
+
+    def versions(self) -> dict[str, str]:
+        """Versions of what the node runs."""
+        commands = {
+            "kubernetes": (self._binaries.kubernetes("kubelet"), "--version"),
+            "containerd": (self._binaries.containerd, "--version"),
+            "etcd": (self._binaries.etcd, "--version"),
+            "coredns": (self._binaries.coredns, "-version"),
+        }
+        return {name: _version(*command) for name, command in commands.items()}
+
+    def workload_pods(self) -> list[str]:
+        """`namespace/name` of every pod that the API server knows.
+
+        Raises:
+            LocalError: it could not be asked.
+        """
+        try:
+            pods = self._api.get("/api/v1/pods")["items"]
+        except ApiError as error:
+            raise LocalError(f"The pods can't be listed: {error}. `make up` starts the node.") from error
+        return [f"{pod['metadata']['namespace']}/{pod['metadata']['name']}" for pod in pods]
+
+    def enter(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command inside the node, for tests and for finding out what is wrong.
+
+        Raises:
+            LocalError: the node does not run.
+        """
+        record = self._machine.running()
+        if record is None:
+            raise LocalError(f"The node of {self._instance.name} does not run. `make up` starts it.")
+        nsenter = str(installed("nsenter", "util-linux"))
+        return subprocess.run(  # noqa: S603 - the caller's own words
+            [nsenter, "--target", str(record.pid), "--mount", "--uts", "--ipc", "--net", "--pid", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    # Images
+
+    def import_image(self, oci_archive: Path, reference: str) -> bool:
+        """Load an image so that a pod may use `reference` with pull policy Never; False if it is there.
+
+        Raises:
+            LocalError: the import failed, or the archive holds another image.
+        """
+        return self._images.load(oci_archive, reference)
+
+    def images(self) -> list[Image]:
+        """Every image in the node."""
+        return self._images.list()
+
+    def collect_images(self, keep: Iterable[str]) -> list[str]:
+        """Remove the images that are neither in `keep` nor the node's own; give the removed names."""
+        return self._images.collect([*keep, self._pause])
+
+    # Inside
+
+    @property
+    def _images(self) -> Images:
+        return Images(self._binaries.ctr, self._layout.containerd_socket)
+
+    @property
+    def _pause_archive(self) -> Path:
+        return self._layout.root / "pause.tar"
+
+    @property
+    def _pause(self) -> str:
+        return (self._layout.root / "pause.reference").read_text()
+
+    @property
+    def _supervisor_file(self) -> Path:
+        return self._layout.configuration / "supervisord.conf"
+
+    def _prepare(self) -> tuple[Program, ...]:
+        """Write certificates and configuration; what is right already stays as it is."""
+        layout = self._layout
+        layout.make()
+        self._certificates.ensure(leaves(self._instance))
+        write_kubeconfigs(layout, self._certificates)
+        pause = pack_pause(self._binaries.pause, self._pause_archive)
+        write_atomically(layout.root / "pause.reference", pause)
+        control_plane = ControlPlane(layout, self._certificates, self._binaries)
+        worker = Worker(layout, self._certificates, self._binaries, sandbox_image=pause)
+        services = Services(layout, self._binaries)
+        for part in (control_plane, worker, services):
+            part.write()
+        programs = _in_order((*control_plane.programs(), *worker.programs(), *services.programs()))
+        text = supervisor_configuration(
+            programs,
+            socket=layout.supervisor_socket,
+            folder=self._instance.run,
+            logs=self._instance.logs,
+            path=search_path(),
+        )
+        write_atomically(self._supervisor_file, text, mode=0o600)
+        return programs
+
+    def _fingerprint(self) -> str:
+        """Digest of everything that a running node depends on."""
+        digest = hashlib.sha256(sys.executable.encode())
+        package = Path(__file__).resolve().parent.parent
+        roots = [package / source for source in SOURCES]
+        roots += [self._layout.pki, self._layout.configuration, self._layout.kubeconfigs]
+        for root in roots:
+            files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+            for file in files:
+                if file.suffix != ".pyc" and file.name != "machine.json":
+                    digest.update(f"{file}\0".encode() + file.read_bytes())
+        return digest.hexdigest()
+
+    def _start_stopped(self, programs: Sequence[Program]) -> None:
+        """Programs that an interrupted stop left stopped in a machine that still runs."""
+        states = {state.name: state.state for state in self._supervisor.processes()}
+        names = [program.name for program in programs if states.get(program.name) in {"STOPPED", "EXITED"}]
+        if names:
+            self._supervisor.start(*names)
+
+    def _end(self) -> None:
+        record = self._machine.running()
+        if record is not None:
+            # First the kubelet, or it would start again what ends.
+            self._supervisor.stop("kubelet")
+            self._machine.end(record)
+
+    def _accepted_generation(self) -> str:
+        try:
+            return (self._layout.root / "accepted-generation").read_text()
+        except OSError:
+            return ""
+
+
+PROGRAM_NAMES = (
+    "emulator",
+    "etcd",
+    "containerd",
+    "kube-apiserver",
+    "kubelet",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "coredns",
+)
+"""In the order in which they start: first what waits for nothing, then what the others wait for longest."""
+
+
+def _in_order(programs: Sequence[Program]) -> tuple[Program, ...]:
+    return tuple(sorted(programs, key=lambda program: PROGRAM_NAMES.index(program.name)))
+
+
+def _version(*command: Path | str) -> str:
+    result = subprocess.run(  # noqa: S603 - the node's own programs
+        [str(word) for word in command], capture_output=True, text=True, check=False, timeout=10
+    )
+    lines = result.stdout.splitlines() or ["unknown"]
+    return next((word for word in lines[0].replace(",", " ").split() if word[-1:].isdigit()), lines[0])
+
+
