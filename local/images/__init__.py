@@ -1,0 +1,9 @@
+"""The container images, built from the checkout and known by digest."""
+
+from __future__ import annotations
+
+from local.images.build import build_all
+from local.images.housekeeping import prune, purge, size
+from local.images.names import BuiltImage, ImageName
+
+__all__ = ["BuiltImage", "ImageName", "build_all", "prune", "purge", "size"]
