@@ -19,6 +19,7 @@ KUBERNETES_NAMESPACE = "k8s.io"
 IMPORT_SECONDS = 300.0
 CONNECT_SECONDS = 30.0
 IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
 @dataclass(frozen=True)
@@ -57,24 +58,35 @@ class Images:
             False if it was there already.
 
         Raises:
-            LocalError: the import failed, or the archive holds another image than the reference says.
+            LocalError: the import failed, the reference has no digest, or the archive holds another image.
         """
         reference = normalised(reference)
+        if not DIGEST.search(reference):
+            raise LocalError(f"The image reference {reference} has no digest; images are used by digest only.")
         if reference in {image.reference for image in self.list()}:
             return False
-        self._run("images", "import", "--digests", str(archive), timeout=IMPORT_SECONDS)
+        # The base name keeps out every name but the one that the Kubernetes plugin looks for: it normalises
+        # what it finds, and an image with a second name that is not normal can't be used at all.
+        repository = reference.rpartition("@")[0]
+        self._run(
+            "images",
+            "import",
+            "--base-name",
+            repository,
+            "--digests",
+            str(archive),
+            timeout=IMPORT_SECONDS,
+        )
         images = self.list()
         if reference in {image.reference for image in images}:
+            odd = [image.reference for image in images if image.reference != normalised(image.reference)]
+            if odd:
+                self._run("images", "remove", *odd)
             return True
-        digest = reference.rpartition("@")[2]
-        same = next((image for image in images if image.digest == digest), None)
-        if same is None:
-            raise LocalError(
-                f"The archive {archive} does not hold {reference}: no imported image has that digest. "
-                "Remove the archive and run `make up` again; the image is built anew."
-            )
-        self._run("images", "tag", same.reference, reference)
-        return True
+        raise LocalError(
+            f"The archive {archive} does not hold {reference}: no imported image has that digest. "
+            "Remove the archive and run `make up` again; the image is built anew."
+        )
 
     def collect(self, keep: Iterable[str]) -> list[str]:
         """Remove every image whose digest is not among the kept references'; give the removed names."""

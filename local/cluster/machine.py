@@ -118,10 +118,13 @@ class Machine:
                         stream.close()
         return record
 
-    def end(self, record: Record) -> None:
-        """End an orderly machine: pods, then programs, then the first process, whatever it takes."""
+    def end_pods(self) -> None:
+        """Ask every process of every pod to end, and wait for as long as pods get."""
         self.cgroups.signal(signal.SIGTERM, PODS)
         self.cgroups.wait_until_empty(POD_SECONDS, PODS)
+
+    def end(self, record: Record) -> None:
+        """End the first process in its own time, and whatever is left then."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGTERM)
         deadline = time.monotonic() + END_SECONDS

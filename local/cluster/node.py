@@ -21,7 +21,7 @@ from local.cluster.layout import ISSUER, Layout
 from local.cluster.machine import Machine
 from local.cluster.pause import pack_pause
 from local.cluster.readiness import Readiness
-from local.cluster.services import Services
+from local.cluster.services import EMULATOR_STOP_SECONDS, Services
 from local.cluster.worker import Worker
 from local.errors import LocalError
 from local.storage import write_atomically
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 90.0
 """Limit for each part of the node to answer."""
-YOUNG_SECONDS = 3
-"""A program that started later than this may still be failing."""
+KUBELET_SECONDS = 10.0
+"""Time for the kubelet to end; it has nothing to put away."""
 SOURCES = ("cluster/init.py", "supervision/launch.py", "emulator")
 """Code that runs inside the node; when it changes, a running node is not the one that was asked for."""
 
@@ -302,8 +302,11 @@ class Node:
     def _end(self) -> None:
         record = self._machine.running()
         if record is not None:
-            # First the kubelet, or it would start again what ends.
-            self._supervisor.stop("kubelet")
+            # First the kubelet, or it would start again what ends; last etcd, which the others write to.
+            self._supervisor.stop("kubelet", seconds=KUBELET_SECONDS)
+            self._machine.end_pods()
+            others = (name for name in PROGRAM_NAMES if name != "etcd")
+            self._supervisor.stop(*others, seconds=EMULATOR_STOP_SECONDS)
             self._machine.end(record)
 
     def _accepted_generation(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import time
 import xmlrpc.client
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 RUNNING = "RUNNING"
 STARTING = "STARTING"
+POLL_SECONDS = 0.05
 FAULTS = (OSError, xmlrpc.client.Error, http.client.HTTPException)
 
 
@@ -70,16 +73,24 @@ class Supervisor:
             for entry in entries
         ]
 
-    def stop(self, *names: str) -> None:
-        """Stop programs, each with its own patience between SIGTERM and SIGKILL; unknown ones are no error."""
-        proxy = self._proxy()
-        for name in names:
-            try:
-                proxy.stopProcess(name, True)
-            except xmlrpc.client.Fault:
-                continue
-            except FAULTS:
+    def stop(self, *names: str, seconds: float) -> None:
+        """Stop programs, all at once, and return when they have ended or the time is over.
+
+        Each has its own patience between SIGTERM and SIGKILL. Unknown and stopped ones are no error, and
+        neither is a supervisor that does not answer.
+        """
+        try:
+            proxy = self._proxy()
+            for name in names:
+                with contextlib.suppress(xmlrpc.client.Fault):
+                    proxy.stopProcess(name, False)
+        except FAULTS:
+            return
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not any(state.pid for state in self.processes() if state.name in names):
                 return
+            time.sleep(POLL_SECONDS)
 
     def start(self, *names: str) -> None:
         """Start programs that were stopped; ones that run are no error."""
