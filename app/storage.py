@@ -84,7 +84,7 @@ class BucketStore:
             if error.response["Error"]["Code"] in MISSING_CODES:
                 raise ObjectMissingError(f"There is no object {key} in the bucket {self._bucket}.") from error
             raise self._refused("read", key, error) from error
-        except (BotoCoreError, OSError) as error:
+        except (BotoCoreError, OSError, ValueError) as error:  # ValueError: an impossible endpoint
             raise self._refused("read", key, error) from error
 
     def create(self, key: str, content: bytes, content_type: str) -> None:
@@ -104,7 +104,7 @@ class BucketStore:
                     f"The object {key} is in the bucket {self._bucket} already."
                 ) from error
             raise self._refused("write", key, error) from error
-        except (BotoCoreError, OSError) as error:
+        except (BotoCoreError, OSError, ValueError) as error:  # ValueError: an impossible endpoint
             raise self._refused("write", key, error) from error
 
     def _refused(self, verb: str, key: str, error: Exception) -> StorageError:
