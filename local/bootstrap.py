@@ -19,7 +19,9 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent
 VENV = CHECKOUT / ".venv"
 STAMP = VENV / ".plinth-stamp"
+MADE_BY = VENV / ".plinth-made-by"
 REQUIREMENTS = CHECKOUT / "requirements"
+LOCKS = ("bootstrap.txt", "dev.txt")
 MINIMUM_PYTHON = (3, 11)
 
 
@@ -67,8 +69,13 @@ def require_python(version: tuple[int, int]) -> None:
 def wanted_stamp() -> str:
     """Digest of everything that decides what the environment should hold."""
     digest = hashlib.sha256(f"{sys.version_info[:2]}{CHECKOUT}".encode())
-    for file in (REQUIREMENTS / "bootstrap.txt", REQUIREMENTS / "dev.txt", CHECKOUT / "pyproject.toml"):
-        digest.update(file.read_bytes())
+    import tomllib  # noqa: PLC0415 - an older Python has to get as far as being refused
+
+    for lock in LOCKS:
+        digest.update((REQUIREMENTS / lock).read_bytes())
+    # Of the project itself only what decides where its packages are found: the rest is read in place.
+    packages = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    digest.update(repr(packages).encode())
     return digest.hexdigest()
 
 
@@ -83,6 +90,10 @@ def _run(*command: str | Path) -> None:
 
 
 def _create_venv() -> None:
+    """A venv that works is brought up to date in place: commands that run from it meanwhile go on."""
+    known = f"{VENV}-{sys.version_info[:2]}"
+    if MADE_BY.is_file() and MADE_BY.read_text() == known and (VENV / "bin" / "python").exists():
+        return
     shutil.rmtree(VENV, ignore_errors=True)
     try:
         import ensurepip  # noqa: F401, PLC0415 - Debian leaves it out of python3; asking is the only way to know
@@ -96,6 +107,7 @@ def _create_venv() -> None:
         _run("apt-get", "update", "-qq")
         _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
     _run(sys.executable, "-m", "venv", VENV)
+    MADE_BY.write_text(known)
 
 
 def install() -> None:
@@ -112,13 +124,13 @@ def install() -> None:
             return
         started = time.monotonic()
         print("python packages: installing (about a minute on a new machine)", flush=True)  # noqa: T201
+        STAMP.unlink(missing_ok=True)
         _create_venv()
-        python = VENV / "bin" / "python"
-        _run(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", REQUIREMENTS / "bootstrap.txt")
-        uv = VENV / "bin" / "uv"
-        _run(
-            uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", REQUIREMENTS / "dev.txt"
-        )
+        python, uv = VENV / "bin" / "python", VENV / "bin" / "uv"
+        locks = [REQUIREMENTS / name for name in LOCKS]
+        if not uv.exists():
+            _run(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", locks[0])
+        _run(uv, "pip", "sync", "-q", "--python", python, "--require-hashes", *locks)
         _run(
             uv,
             "pip",

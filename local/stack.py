@@ -162,6 +162,10 @@ class Stack:
             ["destroy", "--stack", STACK, "--yes", "--skip-preview", "--suppress-progress"],
         )
 
+    def remove(self) -> None:
+        """Forget the stack itself; refused by the engine while it has resources."""
+        self.run("stack", "rm", STACK, "--yes", "--preserve-config")
+
     def _last_changes(self) -> Counter[str]:
         history = json.loads(self.run("stack", "history", "--json", "--page-size", "1", "--stack", STACK))
         changes = history[0].get("resourceChanges") or {}

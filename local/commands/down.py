@@ -23,7 +23,7 @@ def down(environment: Environment, progress: Progress) -> None:
         LocalError: something could not be destroyed, or something is left; each leftover is named.
     """
     with environment.exclusively("down"):
-        if environment.stack_is_known():
+        if environment.instance.bin.is_dir() and environment.stack.exists():
             _destroy_stack(environment, progress)
         environment.node.destroy(progress)
         leftovers = environment.node.leftovers()

@@ -12,8 +12,8 @@ import httpx
 from local.commands.status import api_url, collect
 from local.engine.install import install
 from local.errors import LocalError
-from local.images import build_all
-from local.images import packages as image_packages
+from local.images import ImageName, build_all
+from local.images.builders import docker_answers
 from local.storage import link, write_atomically
 from local.toolchain import Tool, debian, ensure
 
@@ -36,6 +36,8 @@ TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY, Tool.CORED
 COMMANDS = ("helm", "kubectl")
 """What a person wants at hand in `make shell`, beside the engine itself."""
 
+IMAGES = (ImageName.SERVING, ImageName.PIPELINE, ImageName.ENVOY, ImageName.ENVOY_GATEWAY)
+
 CHARTS = ("envoy-gateway",)
 
 
@@ -53,12 +55,13 @@ def up(environment: Environment, progress: Progress) -> None:
         _wait_until_served(environment, progress)
         phases = {name: round(seconds, 2) for name, seconds in progress.seconds.items()}
         write_atomically(environment.instance.state / "phases.json", json.dumps(phases, indent=2))
+        environment.node.accept_losses()
     _report(environment, progress, changes)
 
 
 def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
     instance = environment.instance
-    debian.ensure([*debian.NODE, *image_packages()], progress)
+    debian.ensure([*debian.NODE, *(() if docker_answers() else debian.IMAGES)], progress)
     toolchain = ensure(instance.cache, TOOLS, progress)
     install(instance, toolchain.path(Tool.PULUMI))
     for tool in COMMANDS:
@@ -73,15 +76,13 @@ def _start_machine(environment: Environment, toolchain: Toolchain, progress: Pro
     instance, node = environment.instance, environment.node
     with ThreadPoolExecutor(max_workers=2) as pool:
         starting = pool.submit(node.start, progress)
-        building = pool.submit(build_all, instance, toolchain, progress)
+        building = pool.submit(build_all, instance, toolchain, progress, IMAGES)
         images = building.result()
         starting.result()
     with progress.step("load images into the node"):
         for image in images.values():
             node.import_image(image.archive, image.reference)
-    environment.release.write_images(
-        {str(name): image.reference for name, image in images.items() if name != "pause"}
-    )
+    environment.release.write_images({str(name): image.reference for name, image in images.items()})
 
 
 def _converge(environment: Environment, progress: Progress) -> Counter[str]:
