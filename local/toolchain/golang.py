@@ -70,13 +70,13 @@ class Go:
         return [Path(line) for line in answer.stdout.splitlines() if line.startswith("/")]
 
     def command(self, *arguments: str) -> list[str]:
-        """A `go` command line that is interrupted when this process ends, even if this process is killed.
+        """A `go` command line that ends when this process does, even if this process is killed.
 
-        Interrupted, because Go then removes its temporary files; on other signals it leaves them.
+        By SIGKILL, because a shell's background jobs, and so what they start, ignore an interrupt.
         """
         words = [str(self.executable), *arguments]
         setpriv = shutil.which("setpriv")
-        return [setpriv, "--pdeathsig", "INT", *words] if setpriv else words
+        return [setpriv, "--pdeathsig", "KILL", *words] if setpriv else words
 
     def run(
         self, folder: Path, *arguments: str, scratch: Path | None = None

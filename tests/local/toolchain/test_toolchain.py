@@ -124,9 +124,10 @@ def test_a_killed_run_leaves_no_compiler_running_and_the_next_run_repairs(
     )
     compiler = workshop.cache.parent / "compiler"
     monkeypatch.setenv("FAKE_GO_SLEEPS", str(compiler))
-    run = subprocess.Popen(
-        [sys.executable, "-c", script, workshop.cache, workshop.modules], stderr=subprocess.DEVNULL
-    )
+    # As a shell's background job, which ignores interrupts, and so does all that it starts.
+    background = ["/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+    command = [*background, sys.executable, "-c", script, workshop.cache, workshop.modules]
+    run = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: compiler.exists() and compiler.read_text().strip())
     finally:
