@@ -71,7 +71,9 @@ class Api:
             ApiError: no answer, or not a good one.
         """
         try:
-            context = ssl.create_default_context(cafile=str(self._certificates.certificate(CLUSTER_AUTHORITY)))
+            context = ssl.create_default_context(
+                cafile=str(self._certificates.certificate(CLUSTER_AUTHORITY))
+            )
             context.load_cert_chain(self._certificates.certificate("admin"), self._certificates.key("admin"))
             connection = http.client.HTTPSConnection(
                 self._address, API_SERVER_PORT, timeout=timeout, context=context

@@ -58,7 +58,7 @@ class Binaries:
 
     @cached_property
     def ctr(self) -> Path:
-        """containerd's own client."""
+        """Containerd's own client."""
         return installed("ctr", "containerd")
 
     @cached_property

@@ -1,8 +1,8 @@
-"""Start a node's first process in namespaces of its own: `python -m local.cluster.birth SPECIFICATION CGROUP`.
+"""Start a node's first process in namespaces of its own.
 
-This short-lived parent enters the cgroups, leaves the host's namespaces, forks, prints the child's process
-id as the host sees it, and ends. The child is process 1 of the node. It waits for a line on its standard
-input, by which time the host has made the link, and then becomes `local.cluster.init`.
+`python -m local.cluster.birth SPECIFICATION CGROUP` enters the cgroups, leaves the host's namespaces, forks,
+prints the child's process id as the host sees it, and ends. The child is process 1 of the node. It waits for
+a line on its standard input, by which time the host has made the link, and then becomes `local.cluster.init`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ signed is renewed at a start when its end is near, or when the names in it are n
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ RENEWAL_DAYS = 30
 """A certificate with less than this left is replaced at the next start."""
 SIGNING_KEY_BITS = 2048
 """Of the service-account key: AWS verifies web identities with RS256."""
-BACKDATED = datetime.timedelta(minutes=5)
+BACKDATED = dt.timedelta(minutes=5)
 """For clocks that jump back a little."""
 
 CLUSTER_AUTHORITY = "ca"
@@ -79,7 +79,9 @@ def leaves(instance: Instance) -> tuple[Leaf, ...]:
 
     return (
         Leaf("apiserver", CLUSTER_AUTHORITY, "kube-apiserver", names=api_names),
-        Leaf("kubelet-server", CLUSTER_AUTHORITY, node, "system:nodes", (instance.name, instance.node_address)),
+        Leaf(
+            "kubelet-server", CLUSTER_AUTHORITY, node, "system:nodes", (instance.name, instance.node_address)
+        ),
         Leaf("etcd", ETCD_AUTHORITY, "etcd", names=("127.0.0.1", "localhost"), client=True),
         client("apiserver-etcd", "kube-apiserver", authority=ETCD_AUTHORITY),
         client("front-proxy", "front-proxy-client", authority=FRONT_PROXY_AUTHORITY),
@@ -96,9 +98,9 @@ def leaves(instance: Instance) -> tuple[Leaf, ...]:
 class Certificates:
     """The folder of one node's keys and certificates."""
 
-    def __init__(self, folder: Path, now: datetime.datetime | None = None) -> None:
+    def __init__(self, folder: Path, now: dt.datetime | None = None) -> None:
         self._folder = folder
-        self._now = now or datetime.datetime.now(datetime.UTC)
+        self._now = now or dt.datetime.now(dt.UTC)
 
     def certificate(self, name: str) -> Path:
         """File of a certificate."""
@@ -143,7 +145,7 @@ class Certificates:
         return certificate is None or not self.key(name).exists() or self._ends_soon(certificate)
 
     def _ends_soon(self, certificate: x509.Certificate) -> bool:
-        return certificate.not_valid_after_utc - self._now < datetime.timedelta(days=RENEWAL_DAYS)
+        return certificate.not_valid_after_utc - self._now < dt.timedelta(days=RENEWAL_DAYS)
 
     def _read(self, name: str) -> x509.Certificate | None:
         try:
@@ -212,7 +214,7 @@ class Certificates:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(self._now - BACKDATED)
-            .not_valid_after(self._now + datetime.timedelta(days=days))
+            .not_valid_after(self._now + dt.timedelta(days=days))
         )
 
     def _make_signing_key(self) -> None:

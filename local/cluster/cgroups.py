@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local.errors import LocalError
+
+if TYPE_CHECKING:
+    import signal
 
 MOUNTS = Path("/proc/self/mounts")
 SYSTEM = "system"

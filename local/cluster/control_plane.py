@@ -27,12 +27,10 @@ ENCRYPTION_KEY_BYTES = 32
 """Key length of secretbox (XSalsa20 and Poly1305)."""
 AUDIT_MEGABYTES, AUDIT_BACKUPS, AUDIT_DAYS = 20, 3, 30
 
-CIPHERS = ",".join(
-    (
-        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-    )
+CIPHERS = (
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
 )
 """For TLS 1.2; every key of ours is an elliptic one."""
 
@@ -105,7 +103,7 @@ class ControlPlane:
             "tls-cert-file": str(pki.certificate("apiserver")),
             "tls-private-key-file": str(pki.key("apiserver")),
             "tls-min-version": "VersionTLS12",
-            "tls-cipher-suites": CIPHERS,
+            "tls-cipher-suites": ",".join(CIPHERS),
             "client-ca-file": str(pki.certificate(CLUSTER_AUTHORITY)),
             "anonymous-auth": "false",
             "authorization-mode": "Node,RBAC",
@@ -209,7 +207,10 @@ def audit_policy() -> dict[str, Any]:
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
-            {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi*"]},
+            {
+                "level": "None",
+                "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi*"],
+            },
             {
                 "level": "None",
                 "resources": [

@@ -42,7 +42,7 @@ class Images:
         self._ctr = ctr
         self._socket = socket
 
-    def list(self) -> list[Image]:
+    def all(self) -> list[Image]:
         """Every image by every name it has; ids, which containerd lists as names too, are left out."""
         found = []
         for line in self._run("images", "list").splitlines()[1:]:
@@ -62,8 +62,10 @@ class Images:
         """
         reference = normalised(reference)
         if not DIGEST.search(reference):
-            raise LocalError(f"The image reference {reference} has no digest; images are used by digest only.")
-        if reference in {image.reference for image in self.list()}:
+            raise LocalError(
+                f"The image reference {reference} has no digest; images are used by digest only."
+            )
+        if reference in {image.reference for image in self.all()}:
             return False
         # The base name keeps out every name but the one that the Kubernetes plugin looks for: it normalises
         # what it finds, and an image with a second name that is not normal can't be used at all.
@@ -77,7 +79,7 @@ class Images:
             str(archive),
             timeout=IMPORT_SECONDS,
         )
-        images = self.list()
+        images = self.all()
         if reference in {image.reference for image in images}:
             odd = [image.reference for image in images if image.reference != normalised(image.reference)]
             if odd:
@@ -91,13 +93,20 @@ class Images:
     def collect(self, keep: Iterable[str]) -> list[str]:
         """Remove every image whose digest is not among the kept references'; give the removed names."""
         digests = {reference.rpartition("@")[2] for reference in keep}
-        unwanted = [image.reference for image in self.list() if image.digest not in digests]
+        unwanted = [image.reference for image in self.all() if image.digest not in digests]
         if unwanted:
             self._run("images", "remove", "--sync", *unwanted, timeout=IMPORT_SECONDS)
         return unwanted
 
     def _run(self, *words: str, timeout: float = CONNECT_SECONDS) -> str:
-        command = [str(self._ctr), "--address", str(self._socket), "--namespace", KUBERNETES_NAMESPACE, *words]
+        command = [
+            str(self._ctr),
+            "--address",
+            str(self._socket),
+            "--namespace",
+            KUBERNETES_NAMESPACE,
+            *words,
+        ]
         deadline = time.monotonic() + CONNECT_SECONDS
         while not self._socket.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -112,7 +121,8 @@ class Images:
             ) from error
         if result.returncode != 0:
             raise LocalError(
-                f"`ctr {' '.join(words)}` ended with status {result.returncode}: {result.stderr.strip()[-1000:]}"
+                f"`ctr {' '.join(words)}` ended with status {result.returncode}: "
+                f"{result.stderr.strip()[-1000:]}"
             )
         return result.stdout
 

@@ -83,7 +83,7 @@ class Layout:
 
     @property
     def containerd_socket(self) -> Path:
-        """containerd's API, for the kubelet and for image imports."""
+        """Containerd's API, for the kubelet and for image imports."""
         return self.instance.run / "containerd.sock"
 
     @property

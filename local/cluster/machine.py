@@ -65,7 +65,9 @@ class Machine:
         try:
             record = Record(**json.loads(self._layout.record.read_text()))
             process = psutil.Process(record.pid)
-            alive = abs(process.create_time() - record.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            alive = (
+                abs(process.create_time() - record.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            )
         except (OSError, ValueError, TypeError, psutil.Error):
             return None
         return record if alive else None
@@ -90,7 +92,12 @@ class Machine:
                 stderr=errors,
                 text=True,
                 cwd=CHECKOUT,
-                env={"PATH": search_path(), "HOME": "/root", "LANG": "C.UTF-8", "PYTHONPATH": str(CHECKOUT)},
+                env={
+                    "PATH": search_path(),
+                    "HOME": str(self._layout.root),
+                    "LANG": "C.UTF-8",
+                    "PYTHONPATH": str(CHECKOUT),
+                },
             )
         try:
             assert birth.stdin is not None  # noqa: S101 - for the type checker: both are pipes
@@ -100,8 +107,8 @@ class Machine:
             if not words.isdigit():
                 raise LocalError(
                     f"The embedded node's namespaces can't be made: {_tail(log)} "
-                    "Run as root on the machine itself or in a privileged container, or use a cluster that you "
-                    "have: `make up KUBECONFIG=/path/to/kubeconfig`."
+                    "Run as root on the machine itself or in a privileged container, or use a cluster that "
+                    "you have: `make up KUBECONFIG=/path/to/kubeconfig`."
                 )
             pid = int(words)
             self.link.connect(pid)
@@ -174,13 +181,13 @@ class Machine:
         return found
 
     def _processes(self) -> set[int]:
-        """In the cgroup, or anywhere with an open eye on this node's folders in its arguments."""
+        """In the cgroup, or in other namespaces than ours with this node's folders in the arguments."""
         found = self.cgroups.processes()
-        needle = str(self._layout.root)
+        needle, own = str(self._layout.root), _mount_namespace("self")
         for process in psutil.process_iter(["pid", "cmdline"]):
-            words = process.info["cmdline"] or []
-            if process.info["pid"] != os.getpid() and any(needle in word for word in words):
-                found.add(process.info["pid"])
+            words, pid = process.info["cmdline"] or [], process.info["pid"]
+            if any(needle in word for word in words) and _mount_namespace(pid) not in {own, ""}:
+                found.add(pid)
         return found
 
     def _specification(self, supervisor: tuple[str, ...]) -> Specification:
@@ -214,3 +221,10 @@ def _command(pid: int) -> str:
         return " ".join(psutil.Process(pid).cmdline())[:120]
     except psutil.Error:
         return "?"
+
+
+def _mount_namespace(pid: int | str) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/mnt").readlink())
+    except OSError:
+        return ""

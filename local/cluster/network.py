@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from local.cluster.binaries import installed
 from local.cluster.layout import NODE_INTERFACE
 from local.errors import LocalError
+from local.instance import LINK_NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +35,8 @@ class Link:
         taken = colliding(routes, self._instance.link, self._instance.interface)
         if taken is not None:
             raise LocalError(
-                f"The instance {self._instance.name} would use {self._instance.link}, and this machine already "
-                f"routes {taken['dst']} through {taken.get('dev', 'another device')}. "
+                f"The instance {self._instance.name} would use {self._instance.link}, and this machine "
+                f"already routes {taken['dst']} through {taken.get('dev', 'another device')}. "
                 "Another instance name has other addresses: `make up INSTANCE=name`."
             )
 
@@ -68,10 +69,10 @@ class Link:
 def colliding(
     routes: Iterable[dict[str, Any]], link: ipaddress.IPv4Network, own_interface: str
 ) -> dict[str, Any] | None:
-    """The first route, other than the default one and our own, that overlaps the link's network.
+    """The first route of another interface that stands in the way of the link's network.
 
-    A wide route that merely contains the link (a company's 10.0.0.0/8 over a VPN) is no collision: the /30
-    is more specific, and it wins. One inside it would win over ours.
+    A route that is much wider (a company's 10.0.0.0/8 over a VPN) is none: the link's four addresses are
+    more specific and are all that it loses. One as narrow as a site's network would lose a neighbour.
     """
     for route in routes:
         destination = str(route.get("dst", "default"))
@@ -81,7 +82,7 @@ def colliding(
             network = ipaddress.IPv4Network(destination, strict=False)
         except ValueError:
             continue
-        if network.subnet_of(link):
+        if network.overlaps(link) and network.prefixlen >= LINK_NETWORKS.prefixlen:
             return route
     return None
 

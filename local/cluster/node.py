@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.cluster.api import Api, ApiError
-from local.cluster.binaries import Binaries, Toolchain, installed, search_path
-from local.cluster.certificates import Certificates, leaves
-from local.cluster.control_plane import ControlPlane
+from local.cluster.binaries import Binaries, Toolchain, installed
+from local.cluster.certificates import Certificates
 from local.cluster.images import Image, Images
-from local.cluster.kubeconfigs import write_kubeconfigs
 from local.cluster.layout import ISSUER, Layout
 from local.cluster.machine import Machine
-from local.cluster.pause import pack_pause
+from local.cluster.preparation import PROGRAM_NAMES, Preparation
 from local.cluster.readiness import Readiness
-from local.cluster.services import EMULATOR_STOP_SECONDS, Services
-from local.cluster.worker import Worker
+from local.cluster.services import EMULATOR_STOP_SECONDS
 from local.errors import LocalError
 from local.storage import write_atomically
 from local.supervision.control import RUNNING, STARTING, Supervisor
-from local.supervision.program import Program, supervisor_configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from pathlib import Path
 
     from local.instance import Instance
     from local.progress import Progress
@@ -38,8 +33,6 @@ READY_SECONDS = 90.0
 """Limit for each part of the node to answer."""
 KUBELET_SECONDS = 10.0
 """Time for the kubelet to end; it has nothing to put away."""
-SOURCES = ("cluster/init.py", "supervision/launch.py", "emulator")
-"""Code that runs inside the node; when it changes, a running node is not the one that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +61,7 @@ class Node:
         self._layout = Layout(instance)
         self._binaries = Binaries(toolchain)
         self._certificates = Certificates(self._layout.pki)
+        self._preparation = Preparation(self._layout, self._certificates, self._binaries)
         self._machine = Machine(self._layout)
         self._supervisor = Supervisor(self._layout.supervisor_socket)
         self._api = Api(instance, self._certificates)
@@ -83,13 +77,13 @@ class Node:
         """
         if os.geteuid() != 0:
             raise LocalError(
-                f"The embedded node needs root, and this is user {os.geteuid()}. Run `sudo make up`, or use a "
-                "cluster that you have: `make up KUBECONFIG=/path/to/kubeconfig`."
+                f"The embedded node needs root, and this is user {os.geteuid()}. Run `sudo make up`, or use "
+                "a cluster that you have: `make up KUBECONFIG=/path/to/kubeconfig`."
             )
         self._binaries.require()
         with progress.step("start the node", then="wait until it is ready"):
-            programs = self._prepare()
-            fingerprint = self._fingerprint()
+            self._preparation.write()
+            fingerprint = self._preparation.fingerprint()
             record = self._machine.running()
             if record is not None and record.fingerprint != fingerprint:
                 progress.say("the running node has another configuration: it is restarted")
@@ -98,10 +92,16 @@ class Node:
             if record is None:
                 self._machine.clean()
                 write_atomically(self._instance.run / "checkout", str(self._instance.checkout))
-                command = (sys.executable, "-m", "supervisor.supervisord", "-c", str(self._supervisor_file))
+                command = (
+                    sys.executable,
+                    "-m",
+                    "supervisor.supervisord",
+                    "-c",
+                    str(self._preparation.supervisor_file),
+                )
                 self._machine.start(command, fingerprint)
-            self._start_stopped(programs)
-            self._images.load(self._pause_archive, self._pause)
+            self._start_stopped()
+            self._images.load(self._preparation.pause_archive, self._preparation.pause)
         self.ready(progress)
 
     def stop(self, progress: Progress) -> None:
@@ -120,7 +120,9 @@ class Node:
             shutil.rmtree(self._layout.root, ignore_errors=True)
             self._instance.kubeconfig.unlink(missing_ok=True)
             if self._layout.root.exists():
-                raise LocalError(f"{self._layout.root} can't be removed. Something still writes there; look with lsof.")
+                raise LocalError(
+                    f"{self._layout.root} can't be removed. Something still writes there; look with lsof."
+                )
 
     def leftovers(self) -> list[str]:
         """What a destroyed node still holds: processes, namespaces, interface, mounts, cgroups, folders."""
@@ -148,7 +150,7 @@ class Node:
             "kube-apiserver": self._readiness.api_server,
             "emulator": self._readiness.emulator,
             "coredns": self._readiness.dns,
-            "kubelet": lambda: self._readiness.node(0),
+            "kubelet": self._readiness.node,
         }
         found = []
         for name in PROGRAM_NAMES:
@@ -231,11 +233,11 @@ class Node:
 
     def images(self) -> list[Image]:
         """Every image in the node."""
-        return self._images.list()
+        return self._images.all()
 
     def collect_images(self, keep: Iterable[str]) -> list[str]:
         """Remove the images that are neither in `keep` nor the node's own; give the removed names."""
-        return self._images.collect([*keep, self._pause])
+        return self._images.collect([*keep, self._preparation.pause])
 
     # Inside
 
@@ -243,59 +245,10 @@ class Node:
     def _images(self) -> Images:
         return Images(self._binaries.ctr, self._layout.containerd_socket)
 
-    @property
-    def _pause_archive(self) -> Path:
-        return self._layout.root / "pause.tar"
-
-    @property
-    def _pause(self) -> str:
-        return (self._layout.root / "pause.reference").read_text()
-
-    @property
-    def _supervisor_file(self) -> Path:
-        return self._layout.configuration / "supervisord.conf"
-
-    def _prepare(self) -> tuple[Program, ...]:
-        """Write certificates and configuration; what is right already stays as it is."""
-        layout = self._layout
-        layout.make()
-        self._certificates.ensure(leaves(self._instance))
-        write_kubeconfigs(layout, self._certificates)
-        pause = pack_pause(self._binaries.pause, self._pause_archive)
-        write_atomically(layout.root / "pause.reference", pause)
-        control_plane = ControlPlane(layout, self._certificates, self._binaries)
-        worker = Worker(layout, self._certificates, self._binaries, sandbox_image=pause)
-        services = Services(layout, self._binaries)
-        for part in (control_plane, worker, services):
-            part.write()
-        programs = _in_order((*control_plane.programs(), *worker.programs(), *services.programs()))
-        text = supervisor_configuration(
-            programs,
-            socket=layout.supervisor_socket,
-            folder=self._instance.run,
-            logs=self._instance.logs,
-            path=search_path(),
-        )
-        write_atomically(self._supervisor_file, text, mode=0o600)
-        return programs
-
-    def _fingerprint(self) -> str:
-        """Digest of everything that a running node depends on."""
-        digest = hashlib.sha256(sys.executable.encode())
-        package = Path(__file__).resolve().parent.parent
-        roots = [package / source for source in SOURCES]
-        roots += [self._layout.pki, self._layout.configuration, self._layout.kubeconfigs]
-        for root in roots:
-            files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
-            for file in files:
-                if file.suffix != ".pyc" and file.name != "machine.json":
-                    digest.update(f"{file}\0".encode() + file.read_bytes())
-        return digest.hexdigest()
-
-    def _start_stopped(self, programs: Sequence[Program]) -> None:
+    def _start_stopped(self) -> None:
         """Programs that an interrupted stop left stopped in a machine that still runs."""
         states = {state.name: state.state for state in self._supervisor.processes()}
-        names = [program.name for program in programs if states.get(program.name) in {"STOPPED", "EXITED"}]
+        names = [name for name in PROGRAM_NAMES if states.get(name) in {"STOPPED", "EXITED"}]
         if names:
             self._supervisor.start(*names)
 
@@ -316,29 +269,10 @@ class Node:
             return ""
 
 
-PROGRAM_NAMES = (
-    "emulator",
-    "etcd",
-    "containerd",
-    "kube-apiserver",
-    "kubelet",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kube-proxy",
-    "coredns",
-)
-"""In the order in which they start: first what waits for nothing, then what the others wait for longest."""
-
-
-def _in_order(programs: Sequence[Program]) -> tuple[Program, ...]:
-    return tuple(sorted(programs, key=lambda program: PROGRAM_NAMES.index(program.name)))
-
-
 def _version(*command: Path | str) -> str:
     result = subprocess.run(  # noqa: S603 - the node's own programs
         [str(word) for word in command], capture_output=True, text=True, check=False, timeout=10
     )
     lines = result.stdout.splitlines() or ["unknown"]
-    return next((word for word in lines[0].replace(",", " ").split() if word[-1:].isdigit()), lines[0])
-
-
+    words = lines[0].replace("CoreDNS-", "").replace(",", " ").split()
+    return next((word for word in words if word[-1:].isdigit() or "~" in word), lines[0])

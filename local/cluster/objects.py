@@ -32,7 +32,9 @@ def manifests() -> list[tuple[str, dict[str, Any]]]:
         (f"{RBAC}/clusterrolebindings", _binding("plinth:coredns", "plinth:coredns", "plinth:coredns")),
         (
             f"{RBAC}/clusterrolebindings",
-            _binding("plinth:apiserver-to-kubelet", "system:kubelet-api-admin", "plinth:apiserver-to-kubelet"),
+            _binding(
+                "plinth:apiserver-to-kubelet", "system:kubelet-api-admin", "plinth:apiserver-to-kubelet"
+            ),
         ),
     ]
 

@@ -73,7 +73,7 @@ class Readiness:
             result: dict[str, Any] = json.load(answer)
             return result
 
-    def node(self, since: float) -> str:
+    def node(self, since: float = 0.0) -> str:
         """Why the node can't take pods; empty when it can."""
         name = self._layout.instance.name
         try:

@@ -34,7 +34,7 @@ class Services:
         return (self._emulator(), self._coredns())
 
     def corefile(self) -> str:
-        """Cluster names, the emulator's name, and a plain no to every other: there is nobody to forward to."""
+        """Cluster names, the emulator's name, and a plain no to any other: there is nobody to forward to."""
         return COREFILE.format(
             address=self._layout.instance.node_address,
             port=DNS_PORT,
@@ -46,7 +46,9 @@ class Services:
 
     def _coredns(self) -> Program:
         corefile = str(self._layout.configuration / "Corefile")
-        return Program("coredns", (str(self._binaries.coredns), "-conf", corefile), (self._layout.api_target,))
+        return Program(
+            "coredns", (str(self._binaries.coredns), "-conf", corefile), (self._layout.api_target,)
+        )
 
     def _emulator(self) -> Program:
         address = self._layout.instance.node_address

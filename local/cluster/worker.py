@@ -243,4 +243,3 @@ disabled_plugins = [
     conf_dir = "{cni_configuration}"
     max_conf_num = 1
 """
-

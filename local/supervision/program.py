@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import io
+import os
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -81,7 +82,6 @@ def supervisor_configuration(
     parser["unix_http_server"] = {"file": _text(socket), "chmod": "0700"}
     parser["supervisord"] = {
         "nodaemon": "true",
-        "user": "root",
         "pidfile": _text(folder / "supervisord.pid"),
         "logfile": _text(logs / "supervisord.log"),
         "logfile_maxbytes": LOG_BYTES,
@@ -89,6 +89,8 @@ def supervisor_configuration(
         "umask": "077",
         "environment": f'PATH="{_text(path)}"',
     }
+    if os.geteuid() == 0:
+        parser["supervisord"]["user"] = "root"  # or it warns at each start that nobody was named
     factory = "supervisor.rpcinterface:make_main_rpcinterface"
     parser["rpcinterface:supervisor"] = {"supervisor.rpcinterface_factory": factory}
     for priority, program in enumerate(programs, start=1):
