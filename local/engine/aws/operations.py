@@ -1,0 +1,83 @@
+"""Operations of the AWS API that make what the emulator can't, so that the inputs can be checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How one recorded type would be made.
+
+    Attributes:
+        service: botocore's name of the service.
+        operation: the operation's name.
+        names: inputs whose parameter has another name.
+        elsewhere: inputs that other operations take, or that only the provider knows.
+        elsewhere_required: required parameters that no input gives.
+        replaces: inputs whose change needs a new resource.
+        member: the parameter that holds all other inputs, if the operation nests them.
+        outer: with `member`, the inputs that stay beside it.
+    """
+
+    service: str
+    operation: str
+    names: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: frozenset[str] = frozenset({"region", "timeouts", "tagsAll"})
+    elsewhere_required: tuple[str, ...] = ()
+    replaces: frozenset[str] = frozenset()
+    member: str = ""
+    outer: frozenset[str] = frozenset()
+
+
+_COMMON: Final = frozenset({"region", "timeouts", "tagsAll"})
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    "aws:eks/addon:Addon": Operation(
+        "eks",
+        "CreateAddon",
+        names={"resolveConflictsOnCreate": "resolveConflicts"},
+        elsewhere=_COMMON | {"preserve", "resolveConflictsOnUpdate"},
+        replaces=frozenset({"clusterName", "addonName"}),
+    ),
+    "aws:eks/accessEntry:AccessEntry": Operation(
+        "eks",
+        "CreateAccessEntry",
+        names={"userName": "username"},
+        replaces=frozenset({"clusterName", "principalArn", "type"}),
+    ),
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": Operation(
+        "eks",
+        "AssociateAccessPolicy",
+        replaces=frozenset({"clusterName", "principalArn", "policyArn"}),
+    ),
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": Operation(
+        "eks",
+        "CreatePodIdentityAssociation",
+        replaces=frozenset({"clusterName", "namespace", "serviceAccount"}),
+    ),
+    "aws:backup/selection:Selection": Operation(
+        "backup",
+        "CreateBackupSelection",
+        names={"planId": "BackupPlanId", "name": "SelectionName", "selectionTags": "ListOfTags"},
+        member="BackupSelection",
+        outer=frozenset({"BackupPlanId"}),
+        elsewhere=_COMMON,
+        replaces=frozenset({"planId", "name", "iamRoleArn", "resources", "selectionTags", "conditions"}),
+    ),
+    "aws:backup/vaultLockConfiguration:VaultLockConfiguration": Operation(
+        "backup",
+        "PutBackupVaultLockConfiguration",
+        replaces=frozenset({"backupVaultName"}),
+    ),
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm": Operation(
+        "cloudwatch",
+        "PutCompositeAlarm",
+        elsewhere=_COMMON | {"actionsSuppressor"},
+        replaces=frozenset({"alarmName"}),
+    ),
+}
