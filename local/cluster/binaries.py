@@ -86,15 +86,31 @@ class Binaries:
         for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet"):
             self.kubernetes(name)
         _ = (self.coredns, self.pause, self.etcd, self.containerd, self.ctr, self.runc, self.cni)
-        installed("iptables", "iptables")
-        installed("conntrack", "conntrack")
-        installed("ip", "iproute2")
-        installed("mount", "mount")
-        installed("nsenter", "util-linux")
+        node_path()
+
+
+MACHINE_PROGRAMS = {
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "iptables": "iptables",
+    "mount": "mount",
+    "nsenter": "util-linux",
+}
+"""What the node's programs call by name, with Debian's package."""
+
+
+def node_path() -> str:
+    """PATH inside the node: the same from whichever shell it is started."""
+    folders = ADMINISTRATOR_FOLDERS.split(":")
+    for name, package in MACHINE_PROGRAMS.items():
+        folder = str(installed(name, package).parent)
+        if folder not in folders:
+            folders.append(folder)
+    return ":".join(folders)
 
 
 def search_path() -> str:
-    """PATH for the node's programs and for finding them."""
+    """Where programs of the machine are looked for."""
     return f"{ADMINISTRATOR_FOLDERS}:{os.environ.get('PATH', '')}".rstrip(":")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from local.cluster.binaries import search_path
+from local.cluster.binaries import node_path
 from local.cluster.birth import Specification
 from local.cluster.cgroups import PODS, Cgroups
 from local.cluster.layout import SERVICE_NETWORK
@@ -93,7 +93,7 @@ class Machine:
                 text=True,
                 cwd=CHECKOUT,
                 env={
-                    "PATH": search_path(),
+                    "PATH": node_path(),
                     "HOME": str(self._layout.root),
                     "LANG": "C.UTF-8",
                     "PYTHONPATH": str(CHECKOUT),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.cluster.binaries import search_path
+from local.cluster.binaries import node_path
 from local.cluster.certificates import leaves
 from local.cluster.control_plane import ControlPlane
 from local.cluster.kubeconfigs import write_kubeconfigs
@@ -89,7 +89,7 @@ class Preparation:
             socket=layout.supervisor_socket,
             folder=layout.instance.run,
             logs=layout.instance.logs,
-            path=search_path(),
+            path=node_path(),
         )
         write_atomically(self.supervisor_file, text, mode=0o600)
         return tuple(programs)
