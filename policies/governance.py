@@ -79,10 +79,12 @@ def _region(resource: Resource, context: Context) -> Iterator[Problem]:
         return  # each resource then names its own, which is judged below
     if view.present() and view.text() not in context.names("regions"):
         yield Problem(view.path, show(view.value), f"Choose one of {', '.join(context.names('regions'))}.")
-    arn = resource.at("arn").value
-    parts = arn.split(":") if isinstance(arn, str) else []
+    if resource.at("arn").value is UNKNOWN and not context.stack.resolved:
+        return  # every ARN is unknown before its resource is made; the resolved state is judged again
+    arn = resource.at("arn").text() or ""
+    parts = arn.split(":")
     if len(parts) > 3 and parts[3] and parts[3] not in context.names("regions"):  # noqa: PLR2004 - the Region's place
-        yield Problem("arn", arn if isinstance(arn, str) else "", "Create it in an allowed Region.")
+        yield Problem("arn", arn, "Create it in an allowed Region.")
 
 
 def _variables(workload: Resource) -> list[dict[str, View]]:

@@ -68,11 +68,22 @@ def _denies_by_default(namespace: Resource, context: Context) -> Iterator[Proble
 def _says_who(policy: Resource, _context: Context) -> Iterator[Problem]:
     spec = policy.at("spec")
     for rule in spec.at("ingress").items():
-        if not rule.at("from").items():
+        peers = rule.at("from").items()
+        if not peers:
             yield Problem(f"{rule.path}.from", "absent: everybody", "Name the peers.")
+        for peer in peers:
+            if not _is_narrow(peer):
+                yield Problem(peer.path, show(peer.value), "Name pods, namespaces or a range of addresses.")
     for rule in spec.at("egress").items():
         if not rule.at("to").items() and not rule.at("ports").items():
             yield Problem(rule.path, "every peer on every port", "Name the peers or the ports.")
+
+
+def _is_narrow(peer: View) -> bool:
+    """Whether a peer of a network policy is fewer than everybody."""
+    if not set(peer.mapping()) & {"podSelector", "namespaceSelector", "ipBlock"}:
+        return False
+    return not (peer.at("ipBlock", "cidr").text() or "").endswith("/0")
 
 
 def _both_directions(policy: Resource, _context: Context) -> Iterator[Problem]:
@@ -108,8 +119,10 @@ def _is_spread(workload: Resource, context: Context) -> Iterator[Problem]:
         return
     spec = pod_of(workload).spec
     apart = spec.at("affinity", "podAntiAffinity")
-    if not spec.at("topologySpreadConstraints").items() and not apart.mapping():
-        yield Problem("topologySpreadConstraints", "absent")
+    constraints = spec.at("topologySpreadConstraints")
+    spread = [constraint for constraint in constraints.items() if constraint.at("topologyKey").text()]
+    if not spread and not apart.mapping():
+        yield Problem("topologySpreadConstraints", show(constraints.value))
 
 
 def _no_wildcard_rights(role: Resource, _context: Context) -> Iterator[Problem]:

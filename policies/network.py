@@ -110,9 +110,9 @@ def openings(holder: Resource) -> Iterator[Opening]:
 def _openings(view: View) -> Iterator[Opening]:
     sources = [*view.at("cidrBlocks").items(), *view.at("ipv6CidrBlocks").items()]
     sources += [view.at(key) for key in ("cidrIpv4", "cidrIpv6") if view.at(key).present()]
-    protocol = view.at("ipProtocol" if view.at("ipProtocol").present() else "protocol").known()
+    protocol = view.at("ipProtocol" if view.at("ipProtocol").present() else "protocol").text()
     first, last = view.at("fromPort").number(), view.at("toPort").number()
-    if str(protocol) in {"-1", "all"} or first is None or last is None or (first == last == 0):
+    if protocol in {None, "-1", "all"} or first is None or last is None or (first == last == 0):
         first, last = 0, HIGHEST_PORT
     for source in sources:
         yield Opening(source.path, source.text() or "", first, last)

@@ -25,7 +25,7 @@ SAFE_WHEN_TRUE: Final = re.compile(
 )
 UNSAFE_WHEN_TRUE: Final = re.compile(
     r"public(?!acl|polic)|force|skip|bypass|privileg|^host|unauthenticated|automount|optional|escalation"
-    r"|forcedestroy|endpointpublic|mappublic|internal",
+    r"|forcedestroy|endpointpublic|mappublic",
     re.IGNORECASE,
 )
 KEY_NAME: Final = re.compile(r"^(kms|key)|kms\w*(id|arn)$|keyarn$|keyid$", re.IGNORECASE)
@@ -127,8 +127,8 @@ def _walk(path: Path, value: object) -> Iterator[tuple[Path, object]]:
 
 def _broken(path: Path, key: str, value: object, resource: Resource) -> Iterator[tuple[object, str]]:
     if isinstance(value, bool):
-        name = UNSAFE_WHEN_TRUE if not value else SAFE_WHEN_TRUE
-        if name.search(key) and not (value and UNSAFE_WHEN_TRUE.search(key)):
+        pattern = UNSAFE_WHEN_TRUE if not value else SAFE_WHEN_TRUE
+        if pattern.search(key) and not (value and UNSAFE_WHEN_TRUE.search(key)):
             yield not value, f"flipped to {str(not value).lower()}"
     elif isinstance(value, int | float):
         yield from _broken_number(key, value)

@@ -87,7 +87,13 @@ def namespace_of(resource: Resource) -> View:
 
 
 def selects(selector: View, labels: View) -> bool:
-    """Whether a label selector selects something that has these labels; an empty one selects everything."""
+    """Whether a label selector selects something that has these labels; an empty one selects everything.
+
+    Raises:
+        MalformedError: it has other keys, which would be dropped, so that it would select everything.
+    """
+    if set(selector.mapping()) - {"matchLabels", "matchExpressions"}:
+        raise MalformedError(selector.path, selector.value, "matchLabels or matchExpressions")
     held = {key: label.text() for key, label in labels.entries()}
     if any(held.get(key) != wanted.text() for key, wanted in selector.at("matchLabels").entries()):
         return False

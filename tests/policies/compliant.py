@@ -370,7 +370,7 @@ def network() -> list[Properties]:
         )
         for service in ("s3", "dynamodb")
     ]
-    rule = {"securityGroupId": "edge", "ipProtocol": "tcp", "tags": INTERNAL}
+    rule = {"securityGroupId": "edge-group", "ipProtocol": "tcp", "tags": INTERNAL}
     return [
         entry("aws:ec2/vpc:Vpc", "vpc", {"cidrBlock": "10.0.0.0/16", "tags": INTERNAL}),
         entry(
@@ -388,7 +388,7 @@ def network() -> list[Properties]:
         ),
         entry(
             "aws:ec2/securityGroup:SecurityGroup",
-            "edge",
+            "edge-group",
             {"vpcId": "vpc", "description": "the load balancer of the edge", "ingress": [], "tags": INTERNAL},
         ),
         entry(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from policies.core import config
+# The importlib import mode adds no folder to the path; these tests share one environment.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from policies.core import config as policy_config
 from policies.core.evaluate import Settings
 from policies.core.resources import Resource, Stack
 from policies.core.state import read_manifests, read_release, read_state
@@ -17,6 +21,11 @@ from tests.policies.compliant import SHA256, state
 from tests.policies.compliant_kubernetes import manifests
 
 RELEASE = {"model": "support2-mortality", "version": "v1", "artifact_sha256": SHA256}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The AWS SDK warns of its own old classes when it loads them; nothing here uses them.
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:pulumi_aws.*")
 
 
 @pytest.fixture(scope="session")
@@ -45,4 +54,4 @@ def stack(compliant: tuple[Resource, ...]) -> Stack:
 
 @pytest.fixture(scope="session")
 def settings() -> Settings:
-    return config.complete({}, RULES, where="defaults")
+    return policy_config.complete({}, RULES, where="defaults")

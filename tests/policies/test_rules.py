@@ -1,0 +1,65 @@
+"""Every rule passes the compliant environment and notices what breaks it."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.core.evaluate import Settings, evaluate
+from policies.core.resources import Resource, Stack
+from policies.core.rules import Rule, Verdict
+from policies.registry import RULES
+from tests.policies.breaks import BREAKS, Break
+
+CASES = [
+    pytest.param(rule, change, id=f"{rule.id}-{index}")
+    for rule in RULES
+    for index, change in enumerate(BREAKS.get(rule.id, ()))
+]
+
+
+def test_the_compliant_environment_breaks_no_rule(stack: Stack, settings: Settings) -> None:
+    assert evaluate(RULES, stack, settings).findings == ()
+
+
+def test_every_rule_judges_something_compliant_or_refuses_its_types(stack: Stack, settings: Settings) -> None:
+    matched = evaluate(RULES, stack, settings).matched
+    assert [rule.id for rule in RULES if bool(matched[rule.id]) == rule.forbids] == []
+
+
+def test_every_rule_has_a_case_that_breaks_it() -> None:
+    assert {rule.id for rule in RULES} == set(BREAKS)
+    assert all(BREAKS.values())
+
+
+@pytest.mark.parametrize(("rule", "change"), CASES)
+def test_a_broken_property_is_noticed_by_its_rule(
+    rule: Rule, change: Break, compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    found = evaluate([rule], Stack(change(compliant), resolved=True), settings).findings
+    assert found
+    assert Verdict.CRASHED not in {finding.verdict for finding in found}
+    assert all(finding.found and finding.remedy and finding.property for finding in found)
+
+
+def test_only_a_rule_whose_remedy_is_another_file_leaves_a_break_undecided(
+    compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    undecided = {
+        rule.id
+        for rule in RULES
+        for change in BREAKS[rule.id]
+        for finding in evaluate([rule], Stack(change(compliant), resolved=True), settings).findings
+        if finding.verdict is Verdict.UNDECIDED
+    }
+    assert undecided == {"governance-model-card", "governance-release-file", "kubernetes-charts-rendered"}
+
+
+def test_every_rule_says_what_it_is_about() -> None:
+    for rule in RULES:
+        assert rule.title
+        assert rule.remediation.endswith(".")
+        assert rule.laws
+        assert rule.family in {
+            "s3", "kms", "dynamodb", "rds", "iam", "eks", "ecr", "network", "messaging", "audit", "secrets",
+            "edge", "backup", "kubernetes", "governance",
+        }  # fmt: skip
