@@ -20,7 +20,7 @@ from local.cluster.readiness import Readiness
 from local.cluster.services import EMULATOR_STOP_SECONDS
 from local.errors import LocalError
 from local.storage import write_atomically
-from local.supervision.control import RUNNING, STARTING, Supervisor
+from local.supervision.control import RUNNING, STARTING, ProcessState, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,9 +143,13 @@ class Node:
 
     # Questions
 
+    def programs(self) -> list[ProcessState]:
+        """What the supervisor says of each program; empty when it does not answer."""
+        return self._supervisor.processes()
+
     def health(self) -> list[ProcessHealth]:
         """Every program of the node, whether it runs or not."""
-        states = {state.name: state for state in self._supervisor.processes()}
+        states = {state.name: state for state in self.programs()}
         probes = {
             "kube-apiserver": self._readiness.api_server,
             "emulator": self._readiness.emulator,
