@@ -64,11 +64,11 @@ def _behind_links(path: Path) -> Path:
     """What a link of the same name leads to.
 
     An instance's own folder of links is on PATH in `make shell`: a link there must not come to lead to
-    itself.
-    The name stays, because programs behind version managers ask by which name they were called.
+    itself. The name stays, because programs behind version managers ask by which name they were called.
     """
     while path.is_symlink() and path.readlink().name == path.name:
-        path = path.parent / path.readlink()
+        target = path.parent / path.readlink()
+        path = target.parent.resolve() / target.name
     return path
 
 
