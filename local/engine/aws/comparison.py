@@ -89,7 +89,7 @@ def changed(kind: ResourceType, old: Properties, new: Properties, computed: Iter
         name
         for name in sorted(old.keys() | new.keys())
         if name not in HIDDEN
-        and not (name in kept and meaning(kind, name, new.get(name)) is None)
+        and not (name in kept and new.get(name) is None)
         and (
             meaning(kind, name, new.get(name)) is UNKNOWN
             or not same(kind, name, old.get(name), new.get(name))

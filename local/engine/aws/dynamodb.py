@@ -154,7 +154,7 @@ def _read(aws: Aws, identity: str, known: Properties) -> Properties | None:
             {
                 **_told_index(index),
                 **_told_keys(index, known),
-                **_capacity(index.get("ProvisionedThroughput", {}), billing),
+                **(_capacity(index["ProvisionedThroughput"], billing) if billing == PROVISIONED else {}),
             }
             for index in table.get("GlobalSecondaryIndexes", [])
         ],

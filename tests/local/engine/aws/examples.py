@@ -1,0 +1,387 @@
+"""One compliant example of each realised type, with a change that updates it and one that replaces it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conftest import Engine
+
+ACCOUNT = "123456789012"
+Needs = Callable[["Engine"], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Example:
+    """How one type is driven through its life.
+
+    Attributes:
+        token: the type.
+        inputs: what it is made with.
+        update: inputs that change it in place; empty if nothing can.
+        replace: inputs that need a new one; empty if nothing does.
+        needs: makes what it stands on; the result is formatted into `{name}` texts of the inputs.
+        import_ignores: inputs that can't be read back, and so differ after an import.
+    """
+
+    token: str
+    inputs: Mapping[str, Any]
+    update: Mapping[str, Any] = field(default_factory=dict)
+    replace: Mapping[str, Any] = field(default_factory=dict)
+    needs: Needs = lambda _engine: {}
+    import_ignores: frozenset[str] = frozenset()
+
+
+def statement(**more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::a/*"], **more}
+
+
+def policy(*statements: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+TRUST = policy(
+    {"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": ["sts:AssumeRole"]}
+)
+OTHER_TRUST = policy(
+    {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": ["sts:AssumeRole"]}
+)
+KEY_POLICY = policy(
+    {
+        "Sid": "Root",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+)
+OTHER_KEY_POLICY = KEY_POLICY.replace("Root", "Owner")
+
+
+def key(engine: Engine) -> Mapping[str, Any]:
+    made = engine.client("kms").create_key()["KeyMetadata"]
+    other = engine.client("kms").create_key()["KeyMetadata"]
+    return {"key": made["KeyId"], "key_arn": made["Arn"], "other_key": other["KeyId"], "other_key_arn": other["Arn"]}
+
+
+def buckets(*, lock: bool = False) -> Needs:
+    def make(engine: Engine) -> Mapping[str, Any]:
+        s3 = engine.client("s3")
+        names = {}
+        for name in ("bucket", "other_bucket"):
+            names[name] = f"{name.replace('_', '-')}-{len(s3.list_buckets()['Buckets'])}"
+            s3.create_bucket(
+                Bucket=names[name],
+                CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+                ObjectLockEnabledForBucket=lock,
+            )
+        return names
+
+    return make
+
+
+def logged_buckets(engine: Engine) -> Mapping[str, Any]:
+    made = dict(buckets()(engine))
+    for name in made.values():
+        engine.client("s3").put_bucket_policy(
+            Bucket=name,
+            Policy=policy(
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "logging.s3.amazonaws.com"},
+                    "Action": ["s3:PutObject"],
+                    "Resource": f"arn:aws:s3:::{name}/*",
+                }
+            ),
+        )
+    return made
+
+
+def roles(engine: Engine) -> Mapping[str, Any]:
+    iam = engine.client("iam")
+    names = {}
+    for name in ("role", "other_role"):
+        names[name] = f"{name}-{len(iam.list_roles(MaxItems=1000)['Roles'])}"
+        iam.create_role(RoleName=names[name], AssumeRolePolicyDocument=TRUST)
+    made = iam.create_policy(PolicyName=f"policy-{names['role']}", PolicyDocument=policy(statement()))
+    return {**names, "policy_arn": made["Policy"]["Arn"]}
+
+
+S3 = [
+    Example(
+        "aws:s3/bucket:Bucket",
+        {"tags": {"owner": "data"}},
+        {"tags": {"owner": "audit", "class": "secret"}, "forceDestroy": True},
+        {"objectLockEnabled": True},
+        import_ignores=frozenset({"forceDestroy"}),
+    ),
+    Example(
+        "aws:s3/bucketVersioning:BucketVersioning",
+        {"bucket": "{bucket}", "versioningConfiguration": {"status": "Enabled"}},
+        {"versioningConfiguration": {"status": "Suspended"}},
+        {"bucket": "{other_bucket}"},
+        buckets(),
+    ),
+    Example(
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+        {
+            "bucket": "{bucket}",
+            "rules": [
+                {
+                    "applyServerSideEncryptionByDefault": {
+                        "sseAlgorithm": "aws:kms",
+                        "kmsMasterKeyId": "{key_arn}",
+                    },
+                    "bucketKeyEnabled": True,
+                }
+            ],
+        },
+        {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]},
+        {"bucket": "{other_bucket}"},
+        lambda engine: {**key(engine), **buckets()(engine)},
+    ),
+    Example(
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+        {
+            "bucket": "{bucket}",
+            "blockPublicAcls": True,
+            "blockPublicPolicy": True,
+            "ignorePublicAcls": True,
+            "restrictPublicBuckets": True,
+        },
+        {"restrictPublicBuckets": False},
+        {"bucket": "{other_bucket}"},
+        buckets(),
+    ),
+    Example(
+        "aws:s3/bucketPolicy:BucketPolicy",
+        {"bucket": "{bucket}", "policy": policy(statement(Principal="*", Effect="Deny"))},
+        {"policy": policy(statement(Principal="*", Effect="Deny", Action=["s3:PutObject"]))},
+        {"bucket": "{other_bucket}"},
+        buckets(),
+    ),
+    Example(
+        "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+        {"bucket": "{bucket}", "rule": {"objectOwnership": "BucketOwnerEnforced"}},
+        {"rule": {"objectOwnership": "BucketOwnerPreferred"}},
+        {"bucket": "{other_bucket}"},
+        buckets(),
+    ),
+    Example(
+        "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+        {
+            "bucket": "{bucket}",
+            "rules": [
+                {
+                    "id": "old",
+                    "status": "Enabled",
+                    "filter": {"prefix": "raw/"},
+                    "transitions": [{"days": 30, "storageClass": "STANDARD_IA"}],
+                    "noncurrentVersionExpiration": {"noncurrentDays": 90},
+                    "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
+                },
+                {
+                    "id": "tagged",
+                    "status": "Enabled",
+                    "filter": {"and": {"prefix": "tmp/", "tags": {"keep": "no"}}},
+                    "expiration": {"days": 10},
+                },
+            ],
+        },
+        {"rules": [{"id": "old", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": 99}}]},
+        {"bucket": "{other_bucket}"},
+        buckets(),
+    ),
+    Example(
+        "aws:s3/bucketLogging:BucketLogging",
+        {"bucket": "{bucket}", "targetBucket": "{other_bucket}", "targetPrefix": "a/"},
+        {"targetPrefix": "b/"},
+        {"bucket": "{other_bucket}"},
+        logged_buckets,
+    ),
+    Example(
+        "aws:s3/bucketNotification:BucketNotification",
+        {
+            "bucket": "{bucket}",
+            "queues": [
+                {"queueArn": "{queue_arn}", "events": ["s3:ObjectCreated:*"], "filterPrefix": "raw/", "id": "q"}
+            ],
+        },
+        {"eventbridge": True},
+        {"bucket": "{other_bucket}"},
+        lambda engine: {
+            **buckets()(engine),
+            "queue_arn": engine.client("sqs").get_queue_attributes(
+                QueueUrl=engine.client("sqs").create_queue(QueueName="notified")["QueueUrl"],
+                AttributeNames=["QueueArn"],
+            )["Attributes"]["QueueArn"],
+        },
+    ),
+    Example(
+        "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
+        {"bucket": "{bucket}", "rule": {"defaultRetention": {"mode": "GOVERNANCE", "days": 30}}},
+        {"rule": {"defaultRetention": {"mode": "GOVERNANCE", "years": 1}}},
+        {"bucket": "{other_bucket}"},
+        buckets(lock=True),
+    ),
+    Example(
+        "aws:s3/bucketObjectv2:BucketObjectv2",
+        {
+            "bucket": "{bucket}",
+            "key": "datasets/a.txt",
+            "content": "one",
+            "contentType": "text/plain",
+            "serverSideEncryption": "aws:kms",
+            "kmsKeyId": "{key_arn}",
+            "metadata": {"sha256": "abc"},
+            "tags": {"owner": "data"},
+        },
+        {"content": "two", "tags": {"owner": "audit"}},
+        {"key": "datasets/b.txt"},
+        lambda engine: {**key(engine), **buckets()(engine)},
+        frozenset({"content"}),
+    ),
+]
+
+KMS = [
+    Example(
+        "aws:kms/key:Key",
+        {
+            "description": "raw data",
+            "enableKeyRotation": True,
+            "deletionWindowInDays": 7,
+            "policy": KEY_POLICY,
+            "tags": {"owner": "data"},
+        },
+        {
+            "description": "raw",
+            "enableKeyRotation": False,
+            "isEnabled": False,
+            "policy": OTHER_KEY_POLICY,
+            "tags": {"class": "secret"},
+        },
+        {"multiRegion": True},
+        import_ignores=frozenset({"deletionWindowInDays"}),
+    ),
+    Example(
+        "aws:kms/alias:Alias",
+        {"targetKeyId": "{key}"},
+        {"targetKeyId": "{other_key_arn}"},
+        {"name": "alias/other"},
+        key,
+    ),
+    Example(
+        "aws:kms/keyPolicy:KeyPolicy",
+        {"keyId": "{key}", "policy": KEY_POLICY},
+        {"policy": OTHER_KEY_POLICY},
+        {"keyId": "{other_key}"},
+        key,
+    ),
+]
+
+DYNAMODB = [
+    Example(
+        "aws:dynamodb/table:Table",
+        {
+            "billingMode": "PAY_PER_REQUEST",
+            "hashKey": "id",
+            "rangeKey": "at",
+            "attributes": [
+                {"name": "id", "type": "S"},
+                {"name": "at", "type": "N"},
+                {"name": "who", "type": "S"},
+            ],
+            "globalSecondaryIndexes": [{"name": "by-who", "hashKey": "who", "projectionType": "ALL"}],
+            "serverSideEncryption": {"enabled": True, "kmsKeyArn": "{key_arn}"},
+            "pointInTimeRecovery": {"enabled": True},
+            "ttl": {"attributeName": "expires", "enabled": True},
+            "streamEnabled": True,
+            "streamViewType": "NEW_AND_OLD_IMAGES",
+            "tags": {"owner": "data"},
+        },
+        {
+            "pointInTimeRecovery": {"enabled": False},
+            "ttl": {"attributeName": "", "enabled": False},
+            "streamEnabled": False,
+            "deletionProtectionEnabled": False,
+            "billingMode": "PROVISIONED",
+            "readCapacity": 2,
+            "writeCapacity": 3,
+            "attributes": [
+                {"name": "id", "type": "S"},
+                {"name": "at", "type": "N"},
+                {"name": "when", "type": "S"},
+            ],
+            "globalSecondaryIndexes": [
+                {
+                    "name": "by-when",
+                    "hashKey": "when",
+                    "projectionType": "KEYS_ONLY",
+                    "readCapacity": 1,
+                    "writeCapacity": 1,
+                }
+            ],
+            "tags": {"owner": "audit"},
+        },
+        {
+            "hashKey": "key",
+            "attributes": [
+                {"name": "key", "type": "S"},
+                {"name": "at", "type": "N"},
+                {"name": "who", "type": "S"},
+            ],
+        },
+        key,
+    ),
+]
+
+IAM = [
+    Example(
+        "aws:iam/role:Role",
+        {"assumeRolePolicy": TRUST, "description": "serves", "tags": {"owner": "ml"}},
+        {
+            "assumeRolePolicy": OTHER_TRUST,
+            "description": "trains",
+            "maxSessionDuration": 7200,
+            "tags": {},
+            "inlinePolicies": [{"name": "own", "policy": policy(statement())}],
+        },
+        {"path": "/plinth/"},
+    ),
+    Example(
+        "aws:iam/policy:Policy",
+        {"policy": policy(statement()), "description": "reads", "tags": {"owner": "ml"}},
+        {"policy": policy(statement(Action=["s3:ListBucket"])), "tags": {"owner": "data"}},
+        {"description": "lists"},
+    ),
+    Example(
+        "aws:iam/rolePolicy:RolePolicy",
+        {"role": "{role}", "policy": policy(statement())},
+        {"policy": policy(statement(Action=["s3:ListBucket"]))},
+        {"role": "{other_role}"},
+        roles,
+    ),
+    Example(
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        {"role": "{role}", "policyArn": "{policy_arn}"},
+        {},
+        {"role": "{other_role}"},
+        roles,
+    ),
+    Example(
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        {
+            "url": "https://issuer.example/one",
+            "clientIdLists": ["sts.amazonaws.com"],
+            "thumbprintLists": ["a" * 40],
+            "tags": {"owner": "ml"},
+        },
+        {"clientIdLists": ["sts.amazonaws.com", "other"], "thumbprintLists": ["b" * 40]},
+        {"url": "https://issuer.example/two"},
+    ),
+]
+
+EXAMPLES = [*KMS, *S3, *DYNAMODB, *IAM]
