@@ -151,7 +151,7 @@ def _no_almighty(binding: Resource, _context: Context) -> Iterator[Problem]:
 
 def _is_rendered(release: Resource, context: Context) -> Iterator[Problem]:
     name = release.at("name").text() or release.name
-    if not any(resource.urn.startswith(f"manifest:{name}::") for resource in context.stack.resources):
+    if not context.stack.holds_rendered(name):
         raise UndecidedError("manifests", f"what the chart renders wasn't given: add --manifests {name}.yaml")
     yield from ()
 

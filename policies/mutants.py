@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from policies.core import config
 from policies.core.breaking import GUARDS, NO_GUARDS, REMOVED, Path, breaks, replaced
 from policies.core.evaluate import Settings, judge
-from policies.core.resources import Resource, Stack
+from policies.core.resources import EVERYTHING, Resource, Stack
 from policies.core.rules import Context, Finding, Rule, Scope
 
 if TYPE_CHECKING:
@@ -116,7 +116,11 @@ def _reason(mutant: Mutant, rules: tuple[Rule, ...], strict: _Hunter) -> str:
 
 
 class _Hunter:
-    """Runs rules on a mutant; rules on one resource are run on the broken one only."""
+    """Runs on a mutant the rules that can see it: on one resource, the broken one; on the stack, those that asked.
+
+    A check is a function of its subject and of the types that it looks for, so that a rule which never looked
+    for a resource's type on the intact stack finds the same on the broken one.
+    """
 
     def __init__(self, rules: tuple[Rule, ...], stack: Stack, settings: Settings) -> None:
         active = [rule for rule in rules if settings[rule.id].get("required") is not False]
@@ -124,25 +128,34 @@ class _Hunter:
         self._stack = stack
         self._single = [rule for rule in active if rule.scope is Scope.RESOURCE]
         self._wide = [rule for rule in active if rule.scope is Scope.STACK]
-        self._before = {_fingerprint(finding) for finding in self._findings(stack, stack.resources)}
+        self._asked: dict[str, set[str]] = {}
+        self._before = {_fingerprint(found) for found in self._on(stack.resources, stack, self._single)}
+        for rule in self._wide:
+            fresh = Stack(stack.resources, resolved=stack.resolved)
+            self._before |= {_fingerprint(found) for found in self._across(fresh, rule)}
+            self._asked[rule.id] = fresh.asked
 
     def catches(self, mutant: Mutant) -> list[Finding]:
         """New findings that a mutant causes."""
-        kept = [mutant.changed if r is mutant.resource else r for r in self._stack.resources]
-        stack = Stack([resource for resource in kept if resource is not None], resolved=True)
-        changed = [mutant.changed] if mutant.changed is not None else []
-        return [f for f in self._findings(stack, changed) if _fingerprint(f) not in self._before]
-
-    def _findings(self, stack: Stack, changed: Iterable[Resource]) -> Iterator[Finding]:
-        contexts = {rule.id: Context(stack, self._settings[rule.id]) for rule in (*self._single, *self._wide)}
-        for resource in changed:
-            for rule in self._single:
-                if rule.applies_to(resource.type):
-                    yield from judge(rule, resource, contexts[rule.id])
+        kept = [mutant.changed if held is mutant.resource else held for held in self._stack.resources]
+        stack = Stack([held for held in kept if held is not None], resolved=True)
+        token = mutant.resource.type
+        found = [*self._on([mutant.changed] if mutant.changed else [], stack, self._single)]
         for rule in self._wide:
-            for token in rule.types:
-                for resource in stack.of(token):
-                    yield from judge(rule, resource, contexts[rule.id])
+            if rule.applies_to(token) or self._asked[rule.id] & {token, EVERYTHING}:
+                found += self._across(stack, rule)
+        return [finding for finding in found if _fingerprint(finding) not in self._before]
+
+    def _across(self, stack: Stack, rule: Rule) -> Iterator[Finding]:
+        subjects = [resource for resource in stack.resources if rule.applies_to(resource.type)]
+        return self._on(subjects, stack, [rule])
+
+    def _on(self, subjects: Iterable[Resource], stack: Stack, rules: Iterable[Rule]) -> Iterator[Finding]:
+        held = list(rules)
+        for resource in subjects:
+            for rule in held:
+                if rule.applies_to(resource.type):
+                    yield from judge(rule, resource, Context(stack, self._settings[rule.id]))
 
 
 def _fingerprint(finding: Finding) -> Fingerprint:

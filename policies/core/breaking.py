@@ -206,8 +206,8 @@ def _broken_documents(text: str, *, is_identity: bool) -> Iterator[tuple[object,
             continue
         for changed, words in _broken_statements(statement):
             others = [*statements[:index], *([changed] if changed else []), *statements[index + 1 :]]
-            if others:
-                yield json.dumps({**document, "Statement": others}), f"statement {index}: {words}"
+            broken = json.dumps({**document, "Statement": others}) if others else REMOVED
+            yield broken, f"statement {index}: {words}"
     if not is_identity:
         public = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
         yield json.dumps({**document, "Statement": [*statements, public]}), "everything allowed to everybody"

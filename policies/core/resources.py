@@ -90,13 +90,24 @@ class Resource:
         return frozenset(found)
 
 
+EVERYTHING: Final = "*"
+"""Stands in `Stack.asked` for all types."""
+
+
 class Stack:
-    """All resources that are evaluated together."""
+    """All resources that are evaluated together.
+
+    Attributes:
+        resources: in the order of the engine.
+        resolved: they come from a state, where nothing should be unknown.
+        asked: types that checks looked for beside their subject, so that it can be told what a check depends on.
+    """
 
     def __init__(self, resources: Iterable[Resource], *, resolved: bool) -> None:
         """Take the resources; `resolved` says that they come from a state, where nothing should be unknown."""
         self.resources = tuple(resources)
         self.resolved = resolved
+        self.asked: set[str] = set()
         self._by_type: dict[str, list[Resource]] = defaultdict(list)
         for resource in self.resources:
             self._by_type[resource.type].append(resource)
@@ -104,6 +115,7 @@ class Stack:
 
     def of(self, *types: str) -> list[Resource]:
         """The resources of these types, in the order of the stack."""
+        self.asked.update(types)
         return [resource for token in types for resource in self._by_type.get(token, ())]
 
     def referring(self, target: Resource, token: str, *path: str) -> list[Resource]:
@@ -113,6 +125,7 @@ class Stack:
             UndecidedError: none is known to, but the property of at least one of them is unknown and the
                 engine doesn't tell what it depends on.
         """
+        self.asked.add(token)
         index = self._references.get((token, path))
         if index is None:
             index = _References(self._by_type.get(token, ()), path)
@@ -123,6 +136,11 @@ class Stack:
                 ".".join(path), f"it is unknown which resource {index.unknown[0].urn} refers to"
             )
         return found
+
+    def holds_rendered(self, release: str) -> bool:
+        """Whether manifests of a Helm release were given."""
+        self.asked.add(EVERYTHING)
+        return any(resource.urn.startswith(f"manifest:{release}::") for resource in self.resources)
 
     def named(self, types: Iterable[str], identity: str) -> list[Resource]:
         """Resources of these types that a known string refers to."""
