@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
 
+from components.bucket_policy import refusals
 from components.durability import Durability
 from components.grants import Grant, Statement, document
 
@@ -19,7 +21,28 @@ if TYPE_CHECKING:
 ABORT_UPLOADS_DAYS = 7
 """Parts of an upload that never ended are invisible and cost money; a week is longer than any upload here."""
 
-MINIMUM_TLS = "1.2"
+
+class LockMode(StrEnum):
+    """Who can shorten what an Object Lock keeps."""
+
+    GOVERNANCE = "GOVERNANCE"
+    """Whoever has s3:BypassGovernanceRetention; for environments that must be able to go."""
+    COMPLIANCE = "COMPLIANCE"
+    """Nobody, the account's root included, until the time is over."""
+
+
+@dataclass(frozen=True)
+class ObjectLock:
+    """Write once, read many.
+
+    Attributes:
+        mode: see `LockMode`.
+        days: how long no version can be deleted or overwritten; in compliance mode a mistake here costs
+            storage for as long.
+    """
+
+    mode: LockMode
+    days: int
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,7 @@ class BucketArgs:
         noncurrent_days: days that overwritten and deleted versions are kept, default 90. It is the time in
             which an accidental deletion can be undone.
         expire_days: days until a current object is deleted, default None: never.
+        lock: keeps every version for a time, default None. It can only be given when the bucket is made.
         extra_statements: statements of the bucket's policy beyond the refusals that every bucket has.
         durability: see `Durability`.
     """
@@ -45,6 +69,7 @@ class BucketArgs:
     access_logs: pulumi.Input[str] | None
     noncurrent_days: int = 90
     expire_days: int | None = None
+    lock: ObjectLock | None = None
     extra_statements: Sequence[Mapping[str, Any]] = ()
     durability: Durability = field(default_factory=Durability)
 
@@ -83,6 +108,7 @@ class Bucket(pulumi.ComponentResource):
             versioning := self._create_versioning(),
             self._create_lifecycle(versioning),
             self._create_policy(),
+            *self._create_lock(versioning),
             *self._create_logging(),
         ]
         self.bucket_name = pulumi.Output.all(self._bucket.bucket, *[part.id for part in secured]).apply(
@@ -130,6 +156,7 @@ class Bucket(pulumi.ComponentResource):
             f"{self._prefix}-bucket",
             bucket=args.bucket_name,
             force_destroy=args.durability.force_destroy,
+            object_lock_enabled=args.lock is not None,
             tags=dict(args.tags),
             opts=args.durability.options(self),
         )
@@ -216,6 +243,25 @@ class Bucket(pulumi.ComponentResource):
             opts=self._args.durability.companion(self),
         )
 
+    def _create_lock(self, versioning: aws.s3.BucketVersioning) -> list[aws.s3.BucketObjectLockConfiguration]:
+        lock = self._args.lock
+        if lock is None:
+            return []
+        retention = aws.s3.BucketObjectLockConfigurationRuleDefaultRetentionArgs(
+            mode=lock.mode.value, days=lock.days
+        )
+        options = pulumi.ResourceOptions.merge(
+            self._args.durability.companion(self), pulumi.ResourceOptions(depends_on=[versioning])
+        )
+        return [
+            aws.s3.BucketObjectLockConfiguration(
+                f"{self._prefix}-lock",
+                bucket=self._bucket.id,
+                rule=aws.s3.BucketObjectLockConfigurationRuleArgs(default_retention=retention),
+                opts=options,
+            )
+        ]
+
     def _create_logging(self) -> list[aws.s3.BucketLogging]:
         if self._args.access_logs is None:
             return []
@@ -228,38 +274,3 @@ class Bucket(pulumi.ComponentResource):
                 opts=self._args.durability.companion(self),
             )
         ]
-
-
-def refusals(arn: pulumi.Output[str], key: DataKey | None) -> list[dict[str, Any]]:
-    """Statements that every bucket's policy has: no plain HTTP, no old TLS, no other key than ours."""
-    everything = [arn, arn.apply(lambda value: f"{value}/*")]
-    everyone = {"Effect": "Deny", "Principal": "*"}
-    statements: list[dict[str, Any]] = [
-        {
-            **everyone,
-            "Sid": "RefusePlainHttp",
-            "Action": "s3:*",
-            "Resource": everything,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
-        {
-            **everyone,
-            "Sid": "RefuseOldTls",
-            "Action": "s3:*",
-            "Resource": everything,
-            "Condition": {"NumericLessThan": {"s3:TlsVersion": MINIMUM_TLS}},
-        },
-    ]
-    if key is not None:
-        statements.append(
-            {
-                **everyone,
-                "Sid": "RefuseOtherKeys",
-                "Action": "s3:PutObject",
-                "Resource": everything[1],
-                "Condition": {
-                    "StringNotEqualsIfExists": {"s3:x-amz-server-side-encryption-aws-kms-key-id": key.arn}
-                },
-            }
-        )
-    return statements

@@ -13,7 +13,7 @@ from components.durability import Durability
 from components.grants import Statement, document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from components.tags import DataClass, Tags
 
@@ -67,6 +67,35 @@ class KeyDomain(StrEnum):
     """Models and their manifests."""
     RECORDS = "records"
     """Predictions, outcomes and reviews."""
+    LOGS = "logs"
+    """Who did what: trails, log groups."""
+    MESSAGES = "messages"
+    """Queues and topics."""
+    BACKUPS = "backups"
+    """Recovery points of everything that holds data."""
+
+
+@dataclass(frozen=True)
+class ServiceUse:
+    """Use of a key by an AWS service for itself, not in the name of a caller.
+
+    Attributes:
+        service: its principal, such as `cloudtrail.amazonaws.com`.
+        actions: KMS actions, each exact.
+        conditions: what must hold; without any, the service could be made to use the key for a stranger.
+    """
+
+    service: str
+    actions: tuple[str, ...]
+    conditions: Mapping[str, Mapping[str, str]]
+
+    def __post_init__(self) -> None:
+        """Refuse a use that anybody's resources could borrow."""
+        if not self.conditions:
+            raise ValueError(
+                f"{self.service} would use the key for anybody's resources (the confused deputy). Bind it to "
+                "ours by aws:SourceArn, aws:SourceAccount or an encryption context."
+            )
 
 
 @dataclass(frozen=True)
@@ -112,6 +141,7 @@ class EncryptionArgs:
         account_id: the AWS account, 12 digits; whoever its IAM policies name may administer and use the keys.
         region: where the keys are.
         domains: the most sensitive data each key protects; one key each.
+        service_uses: services that use a domain's key for themselves, default none.
         deletion_window_days: days between the order to delete a key and its end, 7 to 30, default 30. What a
             deleted key encrypted can never be read again, so a short window is for throw-away data only.
         multi_region: whether replicas in other Regions are possible, default False. It can't be changed
@@ -123,6 +153,7 @@ class EncryptionArgs:
     account_id: str
     region: str
     domains: Mapping[KeyDomain, DataClass]
+    service_uses: Mapping[KeyDomain, Sequence[ServiceUse]] = field(default_factory=dict)
     deletion_window_days: int = 30
     multi_region: bool = False
     durability: Durability = field(default_factory=Durability)
@@ -163,7 +194,7 @@ class Encryption(pulumi.ComponentResource):
             enable_key_rotation=True,
             deletion_window_in_days=args.deletion_window_days,
             multi_region=args.multi_region,
-            policy=document(key_policy(args.account_id)),
+            policy=document(key_policy(args.account_id, args.service_uses.get(domain, ()))),
             tags=args.tags.aws("encryption", args.domains[domain]),
             opts=args.durability.options(self),
         )
@@ -176,8 +207,8 @@ class Encryption(pulumi.ComponentResource):
         return DataKey(arn=key.arn, region=args.region)
 
 
-def key_policy(account_id: str) -> list[dict[str, Any]]:
-    """Statements of a key's policy: the account decides by IAM, and nobody outside it.
+def key_policy(account_id: str, services: Sequence[ServiceUse] = ()) -> list[dict[str, Any]]:
+    """Statements of a key's policy: the account decides by IAM, and nobody outside it but bound services.
 
     The account's root principal stands for "whom IAM allows"; without it a key can become unmanageable
     (Default key policy, KMS Developer Guide). In a key's policy the resource "*" means this key.
@@ -200,4 +231,15 @@ def key_policy(account_id: str) -> list[dict[str, Any]]:
             "Resource": "*",
             "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
         },
+        *(
+            {
+                "Sid": f"UseBy{service.service.partition('.')[0].capitalize()}",
+                "Effect": "Allow",
+                "Principal": {"Service": service.service},
+                "Action": list(service.actions),
+                "Resource": "*",
+                "Condition": service.conditions,
+            }
+            for service in services
+        ),
     ]

@@ -14,8 +14,8 @@ POLICY_VERSION = "2012-10-17"
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
 """One service, one action, no wildcard."""
 
-RESOURCE = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:\d*:[^*?]+(/\*)?")
-"""An exact ARN, or everything below a path; never a wildcard anywhere else."""
+RESOURCE = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:\d*:[^*?]+(/\*|:log-stream:\*)?")
+"""An exact ARN, or everything below a path or in a log group; never a wildcard anywhere else."""
 
 Conditions = Mapping[str, Mapping[str, pulumi.Input[str]]]
 """Operator, then condition key, then the value it has to have."""

@@ -54,6 +54,11 @@ class Tags:
         """What names outside Kubernetes start with, unique within an account."""
         return f"{self.project}-{self.environment}"
 
+    @property
+    def log_prefix(self) -> str:
+        """Path that all log groups of the environment are below; the key of logs admits no other."""
+        return f"/{self.project}/{self.environment}/"
+
     def aws(self, component: str, data_class: DataClass) -> dict[str, str]:
         """Tags of an AWS resource.
 

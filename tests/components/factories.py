@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 
+from components.audit import Audit, AuditArgs
 from components.bucket import Bucket, BucketArgs
+from components.budget import Budget, BudgetArgs
 from components.data_stores import DataStores, DataStoresArgs
 from components.durability import Durability
 from components.edge import Edge, EdgeArgs
@@ -14,9 +16,14 @@ from components.encryption import DataKey, Encryption, EncryptionArgs, KeyDomain
 from components.grants import Grant, Statement
 from components.identity import Identity, IdentityArgs
 from components.inference_service import InferenceService, InferenceServiceArgs
+from components.network import Network, NetworkArgs
+from components.oversight import Oversight, OversightArgs
 from components.platform import Chart, Platform, PlatformArgs
 from components.proxies import Exposure, Proxies
+from components.queue import Queue, QueueArgs
+from components.table import Table, TableArgs
 from components.tags import DataClass, Tags
+from components.topic import Topic, TopicArgs
 from components.traffic import Egress
 from components.training_pipeline import Dataset, TrainingPipeline, TrainingPipelineArgs
 from components.web_identity import WebIdentity, WebIdentityArgs
@@ -160,3 +167,73 @@ def training_args(dataset: Path, **overrides: Any) -> TrainingPipelineArgs:
 
 def training_pipeline(dataset: Path, **overrides: Any) -> TrainingPipeline:
     return TrainingPipeline("training", training_args(dataset, **overrides))
+
+
+def network_args(**overrides: Any) -> NetworkArgs:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "key": None,  # an output needs a running program; what is refused is refused without one
+        "cidr": "10.20.0.0/16",
+        "zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
+        "services": ["sts", "kms"],
+    }
+    return NetworkArgs(**{**defaults, **overrides})
+
+
+def network(**overrides: Any) -> Network:
+    return Network("network", network_args(key=key(), **overrides))
+
+
+def audit(**overrides: Any) -> Audit:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "key": key(),
+        "access_logs": "plinth-test-access-logs",
+        "data_event_buckets": ["arn:aws:s3:::plinth-test-raw"],
+    }
+    return Audit("audit", AuditArgs(**{**defaults, **overrides}))
+
+
+def topic(**overrides: Any) -> Topic:
+    defaults = {
+        "topic_name": "plinth-test-escalation",
+        "account_id": ACCOUNT,
+        "key": key(),
+        "tags": tags().aws("oversight", DataClass.RESTRICTED),
+    }
+    return Topic("topic", TopicArgs(**{**defaults, **overrides}))
+
+
+def queue(**overrides: Any) -> Queue:
+    defaults = {
+        "queue_name": "plinth-test-review",
+        "key": key(),
+        "tags": tags().aws("oversight", DataClass.RESTRICTED),
+    }
+    return Queue("queue", QueueArgs(**{**defaults, **overrides}))
+
+
+def table() -> Table:
+    labels = tags().aws("data-stores", DataClass.RESTRICTED)
+    return Table("reviews", TableArgs("plinth-test-reviews", key(), "review_id", labels))
+
+
+def oversight(**overrides: Any) -> Oversight:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "key": key(),
+        "reviews": table(),
+        "data_class": DataClass.RESTRICTED,
+        "escalation_emails": ["oncall@example.org"],
+    }
+    return Oversight("oversight", OversightArgs(**{**defaults, **overrides}))
+
+
+def budget(**overrides: Any) -> Budget:
+    defaults = {"tags": tags(), "monthly_usd": 1200.0, "emails": ["owner@example.org"]}
+    return Budget("budget", BudgetArgs(**{**defaults, **overrides}))

@@ -15,6 +15,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+
+
+def _arn(service: str, resource: str) -> Callable[[str], dict[str, str]]:
+    place = "" if service == "iam" else REGION
+    return lambda name: {"arn": f"arn:aws:{service}:{place}:{ACCOUNT}:{resource}{name}"}
+
+
+COMPUTED: dict[str, Callable[[str], dict[str, str]]] = {
+    "Bucket": lambda name: {"arn": f"arn:aws:s3:::{name}"},
+    "Key": lambda name: {**_arn("kms", "key/")(name), "keyId": name},
+    "LogGroup": _arn("logs", "log-group:"),
+    "OpenIdConnectProvider": _arn("iam", "oidc-provider/"),
+    "Queue": lambda name: {**_arn("sqs", "")(name), "url": f"https://sqs.example.org/{name}"},
+    "Role": _arn("iam", "role/"),
+    "Table": _arn("dynamodb", "table/"),
+    "Topic": _arn("sns", ""),
+    "Trail": _arn("cloudtrail", "trail/"),
+    "Vault": _arn("backup", "backup-vault:"),
+}
+"""What the providers compute, by the last part of the type, from the name that was given."""
 
 
 @dataclass(frozen=True)
@@ -58,23 +79,11 @@ class _Provider(mocks.Mocks):
     """Answers with the inputs and the outputs that a real provider would compute."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        outputs = dict(args.inputs)
         kind = args.typ.rsplit(":", 1)[-1]
-        match kind:
-            case "Key":
-                outputs |= {"arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/{args.name}", "keyId": args.name}
-            case "Bucket":
-                outputs |= {"arn": f"arn:aws:s3:::{args.inputs.get('bucket')}"}
-            case "Table":
-                outputs |= {"arn": f"arn:aws:dynamodb:eu-central-1:{ACCOUNT}:table/{args.inputs.get('name')}"}
-            case "Role":
-                outputs |= {"arn": f"arn:aws:iam::{ACCOUNT}:role/{args.inputs.get('name')}"}
-            case "OpenIdConnectProvider":
-                host = str(args.inputs.get("url")).removeprefix("https://")
-                outputs |= {"arn": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{host}"}
-            case _:
-                pass
-        return f"{args.name}-id", outputs
+        url = str(args.inputs.get("url") or "").removeprefix("https://")
+        name = str(args.inputs.get("name") or args.inputs.get("bucket") or url or args.name)
+        computed = COMPUTED[kind](name) if kind in COMPUTED and args.custom else {}
+        return f"{args.name}-id", {**args.inputs, **computed}
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         raise AssertionError(f"the program asks the cloud while it runs: {args.token}")

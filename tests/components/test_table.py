@@ -3,19 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from factories import ACCOUNT, KEY_ARN, REGION, key, tags
+from factories import ACCOUNT, KEY_ARN, REGION, table
 from recording import record, statements
 
 from components.grants import policy_document
-from components.table import Table, TableArgs
-from components.tags import DataClass
+from components.table import Table
 
 ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/plinth-test-reviews"
-
-
-def table() -> Table:
-    labels = tags().aws("data-stores", DataClass.RESTRICTED)
-    return Table("reviews", TableArgs("plinth-test-reviews", key(), "review_id", labels))
 
 
 @pytest.mark.parametrize("ask", [Table.grant_read, Table.grant_write])

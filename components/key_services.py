@@ -1,0 +1,64 @@
+"""AWS services that use our keys for themselves, each bound to this environment's own resources."""
+
+from __future__ import annotations
+
+from components.encryption import ServiceUse
+
+ENVELOPE = ("kms:Decrypt", "kms:GenerateDataKey")
+"""What a service needs that encrypts under data keys of its own making."""
+
+
+def log_groups(account_id: str, region: str, prefix: str) -> ServiceUse:
+    """CloudWatch Logs, for the log groups below one path.
+
+    Args:
+        account_id: the AWS account, 12 digits.
+        region: where the log groups are.
+        prefix: start of their names, such as `/plinth/dev/`.
+    """
+    groups = f"arn:aws:logs:{region}:{account_id}:log-group:{prefix}*"
+    return ServiceUse(
+        service=f"logs.{region}.amazonaws.com",
+        actions=(
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+            "kms:GenerateDataKeyWithoutPlaintext",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+        ),
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+    )
+
+
+def trail(trail_arn: str) -> ServiceUse:
+    """CloudTrail, for one trail.
+
+    Args:
+        trail_arn: the trail, by its ARN, as the key has to exist before it.
+    """
+    return ServiceUse(
+        service="cloudtrail.amazonaws.com",
+        actions=("kms:DescribeKey", "kms:GenerateDataKey"),
+        conditions={
+            "StringEquals": {
+                "aws:SourceArn": trail_arn,
+                "kms:EncryptionContext:aws:cloudtrail:arn": trail_arn,
+            }
+        },
+    )
+
+
+def publisher(service: str, account_id: str) -> ServiceUse:
+    """A service that publishes to encrypted topics on behalf of this account's resources.
+
+    Args:
+        service: its principal, such as `cloudwatch.amazonaws.com`.
+        account_id: the AWS account, 12 digits.
+    """
+    return ServiceUse(
+        service=service,
+        actions=ENVELOPE,
+        conditions={"StringEquals": {"aws:SourceAccount": account_id}},
+    )

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import pytest
+from factories import ACCOUNT, network, network_args
+from hypothesis import given
+from hypothesis import strategies as st
+from recording import record, statements
+
+THREE = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
+
+
+@given(length=st.integers(16, 24), zones=st.integers(2, 6))
+def test_subnets_lie_in_the_network_and_never_overlap(length: int, zones: int) -> None:
+    names = [f"eu-central-1{letter}" for letter in "abcdef"[:zones]]
+    args = network_args(cidr=f"10.0.0.0/{length}", zones=names)
+    subnets = [subnet for pair in args.subnets() for subnet in pair]
+    assert len(subnets) == 2 * zones
+    assert all(subnet.subnet_of(ipaddress.ip_network(args.cidr)) for subnet in subnets)
+    assert not any(a.overlaps(b) for a in subnets for b in subnets if a is not b)
+    assert all(subnet.prefixlen <= 30 for subnet in subnets)
+
+
+def test_every_zone_has_a_private_subnet_without_public_addresses() -> None:
+    subnets = record(network).of("subnet:Subnet")
+    assert {subnet.inputs["availabilityZone"] for subnet in subnets} == set(THREE)
+    assert not any(subnet.inputs["mapPublicIpOnLaunch"] for subnet in subnets)
+
+
+def test_the_default_group_is_closed() -> None:
+    group = record(network).one("DefaultSecurityGroup").inputs
+    assert group["ingress"] == []
+    assert group["egress"] == []
+
+
+def test_all_traffic_is_logged_in_an_encrypted_group() -> None:
+    recording = record(network)
+    flow = recording.one("FlowLog").inputs
+    assert flow["trafficType"] == "ALL"
+    assert recording.one("logGroup:LogGroup").inputs["kmsKeyId"]
+
+
+def test_there_is_no_way_to_the_internet_unless_asked_for() -> None:
+    recording = record(network)
+    assert not recording.of("internetGateway:InternetGateway")
+    assert not recording.of("route:Route")
+
+
+def test_with_nat_every_zone_has_its_own_way_out() -> None:
+    recording = record(lambda: network(nat=True))
+    assert len(recording.of("natGateway:NatGateway")) == 3
+    assert len(recording.of("subnet:Subnet")) == 6
+    assert not any(subnet.inputs["mapPublicIpOnLaunch"] for subnet in recording.of("subnet:Subnet"))
+    private = [route for route in recording.of("route:Route") if "natGatewayId" in route.inputs]
+    assert len({route.inputs["natGatewayId"] for route in private}) == 3
+
+
+def test_s3_and_dynamodb_are_reached_by_routes_and_the_rest_by_interfaces() -> None:
+    endpoints = record(network).of("vpcEndpoint:VpcEndpoint")
+    kinds = {e.inputs["serviceName"].rpartition(".")[2]: e.inputs["vpcEndpointType"] for e in endpoints}
+    assert kinds == {"s3": "Gateway", "dynamodb": "Gateway", "sts": "Interface", "kms": "Interface"}
+
+
+def test_endpoints_serve_principals_of_this_account_only() -> None:
+    for endpoint in record(network).of("vpcEndpoint:VpcEndpoint"):
+        (statement,) = statements(endpoint.inputs["policy"])
+        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+
+
+def test_endpoints_are_open_to_https_from_the_network_only() -> None:
+    rule = record(network).one("SecurityGroupIngressRule").inputs
+    assert (rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) == ("10.20.0.0/16", 443, 443)
+    assert rule["description"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"taken": ["10.20.128.0/17"]}, "overlaps 10.20.128.0/17"),
+        ({"cidr": "10.20.0.0/28"}, "is a /28"),
+        ({"zones": ["eu-central-1a"]}, "has one zone"),
+        ({"zones": []}, "are none, or repeat"),
+        ({"zones": ["eu-central-1a", "eu-central-1a"]}, "are none, or repeat"),
+        ({"zones": ["eu-central-1a", "us-east-1a"]}, "not in the Region"),
+    ],
+)
+def test_what_can_not_be_routed_or_fails_with_one_zone_is_refused(
+    overrides: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        network_args(**overrides)
+
+
+def test_one_zone_is_possible_for_those_who_accept_it() -> None:
+    assert len(network_args(zones=["eu-central-1a"], single_zone=True).subnets()) == 1
