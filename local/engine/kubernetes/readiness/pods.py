@@ -75,7 +75,7 @@ def _container(status: Mapping[str, Any]) -> list[str]:
     before = (status.get("lastState") or {}).get("terminated") or {}
     if before:
         found.append(f"last time it {_ended(before)}")
-    if not found and state.get("running"):
+    if not found and "running" in state:
         restarts = int(status.get("restartCount", 0))
         again = f", restarted {restarts} times" if restarts else ""
         found.append(f"runs, but is not ready{again}")

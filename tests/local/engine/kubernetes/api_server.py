@@ -48,7 +48,7 @@ def _fields(value: Any) -> Thing:
     if isinstance(value, dict):
         return {f"f:{name}": _fields(item) for name, item in value.items()}
     if isinstance(value, list) and value and all(isinstance(item, dict) and "name" in item for item in value):
-        return {f'k:{json.dumps({"name": item["name"]})}': {".": {}, **_fields(item)} for item in value}
+        return {f"k:{json.dumps({'name': item['name']})}": {".": {}, **_fields(item)} for item in value}
     return {}
 
 
@@ -84,7 +84,11 @@ def _remove(value: Any, path: tuple[str, ...]) -> None:
 def _merge(old: Any, new: Any) -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
         return {**old, **{name: _merge(old.get(name), item) for name, item in new.items()}}
-    if isinstance(old, list) and isinstance(new, list) and all(isinstance(x, dict) and "name" in x for x in [*old, *new]):
+    if (
+        isinstance(old, list)
+        and isinstance(new, list)
+        and all(isinstance(x, dict) and "name" in x for x in [*old, *new])
+    ):
         items = {item["name"]: item for item in old}
         for item in new:
             items[item["name"]] = _merge(items.get(item["name"]), item)
@@ -111,6 +115,9 @@ class ApiServer:
         controller: called with each object after a write; may change it.
         requests: method, path and query of everything asked.
         refuse: raises to refuse a write, given the object.
+        kinds: what discovery tells, by the path of a group's version.
+        logs: what every pod wrote.
+        hooks: answers to requests for any other path, given the body.
     """
 
     def __init__(self) -> None:
@@ -120,6 +127,7 @@ class ApiServer:
         self.requests: list[tuple[str, str, Thing]] = []
         self.kinds = copy.deepcopy(KINDS)
         self.logs = ""
+        self.hooks: dict[str, Callable[[Thing], Thing]] = {}
         self._version = 0
         self._connections: list[socket.socket] = []
         self.lock = threading.RLock()
@@ -155,7 +163,9 @@ class ApiServer:
             before = self.objects[path]
             thing = copy.deepcopy(before)
             change(thing)
-            taken = {leaf for leaf in _leaves(_fields(_content(thing))) if _at(thing, leaf) != _at(before, leaf)}
+            taken = {
+                leaf for leaf in _leaves(_fields(_content(thing))) if _at(thing, leaf) != _at(before, leaf)
+            }
             for entry in thing["metadata"]["managedFields"]:
                 for leaf in taken:
                     _disown(entry["fieldsV1"], leaf)
@@ -163,7 +173,12 @@ class ApiServer:
             for leaf in taken:
                 _own(mine, leaf)
             thing["metadata"]["managedFields"].append(
-                {"manager": manager, "operation": "Update", "apiVersion": thing["apiVersion"], "fieldsV1": mine}
+                {
+                    "manager": manager,
+                    "operation": "Update",
+                    "apiVersion": thing["apiVersion"],
+                    "fieldsV1": mine,
+                }
             )
             self._store(path, thing)
 
@@ -188,7 +203,10 @@ class ApiServer:
                 try:
                     with api.lock:
                         answer = api.serve(self.command, address.path, query, json.loads(body or b"{}"))
-                    code, data = 200, answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+                    code, data = (
+                        200,
+                        answer.encode() if isinstance(answer, str) else json.dumps(answer).encode(),
+                    )
                 except RefusedError as error:
                     code, data = error.status["code"], json.dumps(error.status).encode()
                 self.send_response(code)
@@ -196,7 +214,7 @@ class ApiServer:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_PATCH = do_DELETE = _answer  # noqa: N815 - the library's names
+            do_GET = do_PATCH = do_POST = do_DELETE = _answer  # noqa: N815 - the library's names
 
             def log_message(self, *_arguments: object) -> None:
                 pass
@@ -204,6 +222,8 @@ class ApiServer:
         return Handler
 
     def serve(self, method: str, path: str, query: Thing, body: Thing) -> Any:
+        if path in self.hooks:
+            return self.hooks[path](body)
         if path in self.kinds:
             return {
                 "resources": [
@@ -315,8 +335,12 @@ class ApiServer:
 
 
 def _content(thing: Thing) -> Thing:
-    content = {name: item for name, item in thing.items() if name not in {"apiVersion", "kind", "metadata", "status"}}
-    metadata = {name: thing["metadata"][name] for name in ("labels", "annotations") if name in thing["metadata"]}
+    content = {
+        name: item for name, item in thing.items() if name not in {"apiVersion", "kind", "metadata", "status"}
+    }
+    metadata = {
+        name: thing["metadata"][name] for name in ("labels", "annotations") if name in thing["metadata"]
+    }
     return {**content, "metadata": metadata} if metadata else content
 
 
@@ -339,5 +363,7 @@ def _refuse_immutable(live: Thing | None, thing: Thing) -> None:
     if (live.get(first) or {}).get(second) != (thing.get(first) or {}).get(second):
         field = ".".join(path)
         message = f"{thing['kind']} is invalid: {field}: Invalid value: field is immutable"
-        causes = [{"field": field, "message": "Invalid value: field is immutable", "reason": "FieldValueInvalid"}]
+        causes = [
+            {"field": field, "message": "Invalid value: field is immutable", "reason": "FieldValueInvalid"}
+        ]
         raise RefusedError(422, "Invalid", message, {"causes": causes})

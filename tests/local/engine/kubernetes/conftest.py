@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from local.engine.kubernetes.provider import KubernetesProvider
 
+from local.engine.kubernetes.provider import KubernetesProvider
 from tests.local.engine.kubernetes.api_server import ApiServer
 from tests.local.engine.kubernetes.engine import Engine
 
@@ -26,7 +26,7 @@ def server() -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def provider(server: ApiServer) -> KubernetesProvider:
+def provider() -> KubernetesProvider:
     return KubernetesProvider()
 
 

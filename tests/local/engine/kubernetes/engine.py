@@ -1,4 +1,4 @@
-"""Plays the Pulumi engine's part over a real gRPC channel: check, diff, then create, replace, update or nothing."""
+"""Plays the Pulumi engine's part over a real gRPC channel: check, diff, create, read, update, delete."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
+
 from local.engine.protocol import provider_pb2, provider_pb2_grpc, status_pb2
 from local.engine.server import start
 from local.engine.values import Properties, decode, encode
@@ -69,7 +70,9 @@ class Engine:
             )
         )
         if answer.failures:
-            raise FailedError("; ".join(f"{failure.property}: {failure.reason}" for failure in answer.failures))
+            raise FailedError(
+                "; ".join(f"{failure.property}: {failure.reason}" for failure in answer.failures)
+            )
         return decode(answer.inputs)
 
     def create(

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from local.engine.kubernetes.objects import URN_ANNOTATION
 from local.engine.kubernetes.ownership import FIELD_MANAGER
 from local.engine.kubernetes.provider import KubernetesProvider
 from local.engine.protocol import provider_pb2
 from local.engine.values import UNKNOWN, Secret, decode, encode, reveal
-
 from tests.local.engine.kubernetes.api_server import ApiServer, RefusedError, Thing
 from tests.local.engine.kubernetes.engine import Engine, FailedError, State
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
-SECRET = "kubernetes:core/v1:Secret"
+SECRET = "kubernetes:core/v1:Secret"  # noqa: S105 - a type token
 NAMESPACE = "kubernetes:core/v1:Namespace"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 JOB = "kubernetes:batch/v1:Job"
@@ -151,7 +151,9 @@ def test_another_selector_replaces_and_goes_first_where_the_name_is_fixed(
 
 
 def test_a_field_that_only_the_server_knows_as_immutable_replaces(engine: Engine, server: ApiServer) -> None:
-    server.controller = lambda thing: thing.update(status={"conditions": [{"type": "Complete", "status": "True"}]})
+    server.controller = lambda thing: thing.update(
+        status={"conditions": [{"type": "Complete", "status": "True"}]}
+    )
     job = {"metadata": {"name": "train"}, "spec": {"suspend": False, "template": {"spec": {}}}}
     state = engine.create(JOB, "train", job)
     wanted = {"metadata": {"name": "train"}, "spec": {"suspend": True, "template": {"spec": {}}}}
@@ -159,7 +161,9 @@ def test_a_field_that_only_the_server_knows_as_immutable_replaces(engine: Engine
     assert kinds(engine.diff(state, wanted)) == {"spec.suspend": "UPDATE_REPLACE"}
 
 
-@pytest.mark.parametrize(("setting", "expected"), [({}, "UPDATE_REPLACE"), ({"enableConfigMapMutable": True}, "UPDATE")])
+@pytest.mark.parametrize(
+    ("setting", "expected"), [({}, "UPDATE_REPLACE"), ({"enableConfigMapMutable": True}, "UPDATE")]
+)
 def test_a_config_maps_content_replaces_unless_the_provider_says_otherwise(
     server: ApiServer, setting: dict[str, Any], expected: str
 ) -> None:
@@ -177,7 +181,9 @@ def test_an_automatic_name_lets_the_new_one_come_before_the_old_goes(engine: Eng
     assert not diff.deleteBeforeReplace
 
 
-def test_ignored_paths_show_no_change_and_keep_what_another_owner_set(engine: Engine, server: ApiServer) -> None:
+def test_ignored_paths_show_no_change_and_keep_what_another_owner_set(
+    engine: Engine, server: ApiServer
+) -> None:
     server.controller = roll_out
     state = engine.create(DEPLOYMENT, "web", deployment())
     server.edit(PATH, lambda thing: thing["spec"].update(replicas=9), manager="kube-controller-manager")
@@ -188,7 +194,9 @@ def test_ignored_paths_show_no_change_and_keep_what_another_owner_set(engine: En
     assert server.objects[PATH]["spec"]["replicas"] == 9
 
 
-def test_a_refresh_of_what_nobody_touched_gives_the_declaration_back(engine: Engine, server: ApiServer) -> None:
+def test_a_refresh_of_what_nobody_touched_gives_the_declaration_back(
+    engine: Engine, server: ApiServer
+) -> None:
     server.controller = roll_out
     state = engine.create(DEPLOYMENT, "web", deployment())
 
@@ -256,7 +264,7 @@ def test_a_refresh_of_an_object_that_is_gone_says_so(engine: Engine, server: Api
     assert engine.read(state) is None
 
 
-def test_an_import_declares_what_people_declare(engine: Engine, server: ApiServer) -> None:
+def test_an_import_declares_what_people_declare(engine: Engine) -> None:
     engine.create(CONFIG_MAP, "settings", config_map(a="1"))
 
     read = engine.imported(CONFIG_MAP, "team/settings")
@@ -299,16 +307,22 @@ def test_a_deletion_that_is_held_names_the_finalizer(engine: Engine, server: Api
     held = server.objects["/api/v1/namespaces/team/configmaps/settings"]
     held["metadata"]["finalizers"] = ["example.com/hold"]
 
-    with pytest.raises(FailedError, match=r"ConfigMap team/settings is still there .* finalizers example.com/hold"):
+    with pytest.raises(
+        FailedError, match=r"ConfigMap team/settings is still there .* finalizers example.com/hold"
+    ):
         engine.delete(state, timeout=1)
 
 
 def test_deleting_an_object_of_a_kind_that_is_gone_succeeds(engine: Engine) -> None:
-    token = "kubernetes:example.com/v1:Toy"
-    engine.delete(State(engine.urn(token, "t"), token, "t", "team/t", {}, {"apiVersion": "example.com/v1", "kind": "Toy"}))
+    token = "kubernetes:example.com/v1:Toy"  # noqa: S105 - a type token
+    engine.delete(
+        State(
+            engine.urn(token, "t"), token, "t", "team/t", {}, {"apiVersion": "example.com/v1", "kind": "Toy"}
+        )
+    )
 
 
-def test_a_create_that_was_killed_is_taken_up_by_the_next_one(engine: Engine, server: ApiServer) -> None:
+def test_a_create_that_was_killed_is_taken_up_by_the_next_one(engine: Engine) -> None:
     first = engine.create(CONFIG_MAP, "settings", config_map(a="1"))
     second = engine.create(CONFIG_MAP, "settings", config_map(a="2"))
 
@@ -326,14 +340,20 @@ def test_an_object_of_another_resource_is_not_taken(engine: Engine) -> None:
 def test_an_object_that_is_nobodys_is_taken_only_with_upsert(server: ApiServer, *, upsert: bool) -> None:
     server.objects["/api/v1/namespaces/team/configmaps/settings"] = {
         **config_map(a="0"),
-        "metadata": {"name": "settings", "namespace": "team", "uid": "u", "generation": 1, "managedFields": []},
+        "metadata": {
+            "name": "settings",
+            "namespace": "team",
+            "uid": "u",
+            "generation": 1,
+            "managedFields": [],
+        },
     }
     variables = {"kubeconfig": server.kubeconfig, "upsertExistingObjects": upsert}
     with Engine(KubernetesProvider(), variables) as engine:
         if upsert:
             assert engine.create(CONFIG_MAP, "settings", config_map(a="1")).outputs["metadata"]["uid"] == "u"
         else:
-            with pytest.raises(FailedError, match="was not made by this program.*pulumi import"):
+            with pytest.raises(FailedError, match=r"was not made by this program.*pulumi import"):
                 engine.create(CONFIG_MAP, "settings", config_map(a="1"))
 
 
@@ -380,7 +400,7 @@ def test_a_kind_that_appears_meanwhile_is_waited_for(engine: Engine, server: Api
 
 def test_a_kind_that_never_comes_is_an_error_that_says_what_to_do(engine: Engine) -> None:
     toy = {"apiVersion": "example.com/v1", "kind": "Toy", "metadata": {"name": "t"}}
-    with pytest.raises(FailedError, match="serves no example.com/v1 Toy.*depend"):
+    with pytest.raises(FailedError, match=r"serves no example.com/v1 Toy.*depend"):
         engine.create("kubernetes:example.com/v1:Toy", "t", toy, timeout=1)
 
 
@@ -411,7 +431,9 @@ def test_a_refresh_remembers_that_a_workload_is_not_ready(engine: Engine, server
 
 def test_a_failed_job_shows_its_last_lines(engine: Engine, server: ApiServer) -> None:
     def fail(thing: Thing) -> None:
-        thing["status"] = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+        thing["status"] = {
+            "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]
+        }
         thing["spec"]["selector"] = {"matchLabels": {"job": "train"}}
         ended = {"terminated": {"exitCode": 3, "reason": "Error"}}
         server.objects["/api/v1/namespaces/team/pods/train-1"] = {
@@ -456,7 +478,7 @@ def test_the_content_of_a_secret_is_secret_everywhere(engine: Engine) -> None:
 def test_an_edited_secret_is_drift_that_stays_secret(engine: Engine, server: ApiServer) -> None:
     state = engine.create(SECRET, "key", {"metadata": {"name": "key"}, "stringData": {"password": "hunter2"}})
     live = server.objects["/api/v1/namespaces/team/secrets/key"]
-    live["data"]["password"] = "b3RoZXI="
+    live["data"].update(password="b3RoZXI=")  # noqa: S106 - planted
 
     read = engine.read(state)
     assert read is not None
@@ -464,7 +486,9 @@ def test_an_edited_secret_is_drift_that_stays_secret(engine: Engine, server: Api
 
 
 def test_a_secret_value_in_any_object_stays_secret_in_its_outputs(engine: Engine) -> None:
-    state = engine.create(CONFIG_MAP, "settings", {"metadata": {"name": "settings"}, "data": {"a": Secret("hunter2")}})
+    state = engine.create(
+        CONFIG_MAP, "settings", {"metadata": {"name": "settings"}, "data": {"a": Secret("hunter2")}}
+    )
     assert isinstance(state.outputs["data"], Secret)
     assert reveal(state.outputs["data"]) == {"a": "hunter2"}
 
@@ -526,7 +550,9 @@ def test_what_has_no_stand_in_says_what_to_use(engine: Engine, token: str, messa
 
 
 def test_yaml_is_decoded_for_config_groups(engine: Engine) -> None:
-    text = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\ndata: {day: 2020-01-01}\n---\n---\nkind: x\n"
+    text = (
+        "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\ndata: {day: 2020-01-01}\n---\n---\nkind: x\n"
+    )
     request = provider_pb2.InvokeRequest(
         tok="kubernetes:yaml:decode", args=encode({"text": text, "defaultNamespace": "team"})
     )
