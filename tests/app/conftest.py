@@ -20,7 +20,7 @@ from app.train.model import bounded_threads
 from app.train.settings import Hyperparameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from app.train.dataset import Dataset
     from app.train.fitting import Trained
@@ -56,6 +56,13 @@ def dataset_bytes(rows: int = ROWS, tamper: Tamper | None = None) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(table)
     return gzip.compress(text.getvalue().encode(), mtime=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Fitting on a shared machine is fastest on one thread: none waits for another."""
+    with bounded_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 PATIENT = "patient-4711"
 EXAMPLE = {"patient_id": PATIENT, "features": EXAMPLE_FEATURES}
-DRAIN_SECONDS = 1.5
+DRAIN_SECONDS = 4.0
 
 
 @pytest.fixture
@@ -91,18 +91,18 @@ def test_sigterm_makes_it_unready_at_once_loses_no_request_and_ends_with_zero(
     variables: dict[str, str],
 ) -> None:
     answers: list[int] = []
-    refused_after: list[float] = []
+    lost: list[float] = []
     with _serving(variables) as (process, address):
         ended = threading.Event()
 
         def keep_asking() -> None:
-            """New connections where the old one was closed, as the gateway does; until nobody listens."""
+            """New connections where the old one was closed, as the gateway does; until one fails."""
             with httpx.Client(base_url=address) as client:
                 while not ended.is_set():
                     try:
                         answers.append(client.post("/v1/predictions", json=EXAMPLE).status_code)
-                    except httpx.ConnectError:
-                        refused_after.append(time.monotonic())
+                    except httpx.TransportError:
+                        lost.append(time.monotonic())
                         return
 
         callers = [threading.Thread(target=keep_asking) for _ in range(4)]
@@ -122,8 +122,8 @@ def test_sigterm_makes_it_unready_at_once_loses_no_request_and_ends_with_zero(
         assert process.returncode == 0
     assert len(answers) > before_end > 10
     assert set(answers) == {HTTPStatus.OK}
-    assert len(refused_after) == 4
-    assert min(refused_after) - told >= DRAIN_SECONDS - 0.1
+    assert len(lost) == 4
+    assert min(lost) - told >= DRAIN_SECONDS  # whoever still comes then has not heard for all this time
     lines = [json.loads(line) for line in output.splitlines()]
     assert "model_ready" in {line["event"] for line in lines}
     assert PATIENT not in output

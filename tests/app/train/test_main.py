@@ -134,7 +134,7 @@ def test_a_person_trains_without_buckets(
     tmp_path: Path, make_dataset: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "small.csv.gz"
-    file.write_bytes(make_dataset(400))
+    file.write_bytes(make_dataset(800))
     options = ["--local", str(file), "--output", str(tmp_path / "out")]
     assert main([*options, "--hyperparameters", '{"folds": 2, "trees": 2}']) == 1
     assert "Held" in capsys.readouterr().err
