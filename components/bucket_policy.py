@@ -15,7 +15,7 @@ MINIMUM_TLS = "1.2"
 def refusals(arn: pulumi.Output[str], key: DataKey | None) -> list[dict[str, Any]]:
     """Statements that every bucket's policy has: no plain HTTP, no old TLS, no other key than ours."""
     everything = [arn, arn.apply(lambda value: f"{value}/*")]
-    everyone = {"Effect": "Deny", "Principal": "*"}
+    everyone = {"Effect": "Deny", "Principal": {"AWS": "*"}}
     statements: list[dict[str, Any]] = [
         {
             **everyone,

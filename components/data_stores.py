@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi
 
@@ -13,9 +13,6 @@ from components.durability import Durability
 from components.encryption import Encryption, KeyDomain
 from components.table import Table, TableArgs
 from components.tags import DataClass, Tags
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 COMPONENT = "data-stores"
 
@@ -128,7 +125,7 @@ class DataStores(pulumi.ComponentResource):
                 access_logs=None,
                 noncurrent_days=args.noncurrent_days,
                 expire_days=args.access_log_days,
-                extra_statements=[log_delivery(bucket_name, sources, args.account_id)],
+                extra_statements=[log_delivery(bucket_name, source, args.account_id) for source in sources],
                 durability=args.durability,
             ),
             pulumi.ResourceOptions(parent=self),
@@ -165,16 +162,15 @@ class DataStores(pulumi.ComponentResource):
         )
 
 
-def log_delivery(log_bucket: str, sources: Sequence[str], account_id: str) -> dict[str, Any]:
-    """Statement by which S3 may deliver the access logs of these buckets, each to its own folder."""
+def log_delivery(log_bucket: str, source: str, account_id: str) -> dict[str, Any]:
+    """Statement by which S3 may deliver the access logs of one bucket, to that bucket's own folder."""
     return {
-        "Sid": "AllowLogDelivery",
         "Effect": "Allow",
         "Principal": {"Service": "logging.s3.amazonaws.com"},
         "Action": "s3:PutObject",
-        "Resource": [f"arn:aws:s3:::{log_bucket}/{source}/*" for source in sources],
+        "Resource": f"arn:aws:s3:::{log_bucket}/{source}/*",
         "Condition": {
-            "ArnEquals": {"aws:SourceArn": [f"arn:aws:s3:::{source}" for source in sources]},
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{source}"},
             "StringEquals": {"aws:SourceAccount": account_id},
         },
     }

@@ -49,7 +49,7 @@ def test_overwritten_objects_can_be_had_back() -> None:
 
 def test_a_bucket_refuses_plain_http() -> None:
     refusal = policy()["RefusePlainHttp"]
-    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:*")
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", {"AWS": "*"}, "s3:*")
     assert refusal["Resource"] == EVERYTHING
     assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 

@@ -32,16 +32,18 @@ def test_every_bucket_logs_to_the_log_bucket_but_the_log_bucket_itself() -> None
     assert len(logging) == len(BucketRole)
 
 
-def test_only_s3_may_deliver_logs_and_only_of_our_buckets() -> None:
+def test_only_s3_may_deliver_logs_and_only_each_buckets_own_to_its_own_folder() -> None:
     recording = record(data_stores)
     policy = statements(recording.one("BucketPolicy", "access-logs-policy").inputs["policy"])
-    (delivery,) = [statement for statement in policy if statement["Effect"] == "Allow"]
-    assert delivery["Principal"] == {"Service": "logging.s3.amazonaws.com"}
-    sources = [f"arn:aws:s3:::plinth-test-{role}-{ACCOUNT}" for role in BucketRole]
-    assert delivery["Condition"] == {
-        "ArnEquals": {"aws:SourceArn": sources},
-        "StringEquals": {"aws:SourceAccount": ACCOUNT},
-    }
+    delivered = {}
+    for statement in policy:
+        if statement["Effect"] == "Allow":
+            assert statement["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+            assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": ACCOUNT}
+            delivered[statement["Condition"]["ArnEquals"]["aws:SourceArn"]] = statement["Resource"]
+    logs = f"arn:aws:s3:::plinth-test-access-logs-{ACCOUNT}"
+    sources = [f"plinth-test-{role}-{ACCOUNT}" for role in BucketRole]
+    assert delivered == {f"arn:aws:s3:::{source}": f"{logs}/{source}/*" for source in sources}
 
 
 def test_access_logs_end_after_their_time() -> None:
