@@ -7,10 +7,11 @@ import shlex
 import shutil
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.instance import Instance
 
 LANGUAGE_HOST = "pulumi-language-python"
@@ -22,8 +23,8 @@ STAND_INS = {"aws": "pulumi-aws", "kubernetes": "pulumi-kubernetes"}
 def install(instance: Instance, toolchain_pulumi: Path | None = None) -> None:
     """Write the launchers; a second call changes nothing.
 
-    The stand-ins always serve the local environment. The language host is the official one where it is on
-    PATH, ours otherwise.
+    The stand-ins always serve the local environment. The engine prefers an official language host that is on
+    PATH, or beside its own binary, to the one installed here.
 
     Args:
         instance: whose engine it is.
@@ -37,30 +38,30 @@ def install(instance: Instance, toolchain_pulumi: Path | None = None) -> None:
         _install_stand_in(instance, name, metadata.version(distribution))
 
 
-def official_language_host(instance: Instance) -> Path | None:
-    """The official language host, if one is on PATH."""
-    folders = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part]
-    elsewhere = [part for part in folders if Path(part).resolve() != instance.bin.resolve()]
-    found = shutil.which(LANGUAGE_HOST, path=os.pathsep.join(elsewhere))
-    return Path(found) if found else None
-
-
 def _install_language_host(instance: Instance) -> None:
-    ours = instance.bin / LANGUAGE_HOST
-    if official_language_host(instance) is not None:
-        ours.unlink(missing_ok=True)
-    else:
-        _write_launcher(ours, "local.engine.language_host")
+    """Into the engine's plugin cache, which it searches last: an official host on PATH or beside it wins.
+
+    In `instance.bin` it would be taken as well, and each command would warn of a host found on PATH.
+    """
+    (instance.bin / LANGUAGE_HOST).unlink(missing_ok=True)
+    folder = _plugin_folder(instance, "language-python", metadata.version("pulumi"))
+    _write_launcher(folder / LANGUAGE_HOST, "local.engine.language_host")
 
 
 def _install_stand_in(instance: Instance, name: str, version: str) -> None:
-    plugins = instance.pulumi_home / "plugins"
-    folder = plugins / f"resource-{name}-v{version}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _plugin_folder(instance, f"resource-{name}", version)
     _write_launcher(folder / f"pulumi-resource-{name}", f"local.engine.{name}")
-    for old in plugins.glob(f"resource-{name}-v*"):
+
+
+def _plugin_folder(instance: Instance, plugin: str, version: str) -> Path:
+    """The folder of one plugin; those of its other versions are removed."""
+    plugins = instance.pulumi_home / "plugins"
+    folder = plugins / f"{plugin}-v{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in plugins.glob(f"{plugin}-v*"):
         if old.is_dir() and old != folder:
             shutil.rmtree(old)
+    return folder
 
 
 def _write_launcher(path: Path, module: str) -> None:
