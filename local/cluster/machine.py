@@ -131,13 +131,12 @@ class Machine:
         self.cgroups.wait_until_empty(POD_SECONDS, PODS)
 
     def end(self, record: Record) -> None:
-        """End the first process in its own time, and whatever is left then."""
+        """Ask the first process to end, which ends the supervisor, which ends what it can."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(record.pid, signal.SIGTERM)
         deadline = time.monotonic() + END_SECONDS
         while self.running() and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.clean()
 
     def clean(self) -> None:
         """Clear away whatever of the machine is left, in whichever state it is."""

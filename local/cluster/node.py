@@ -33,6 +33,8 @@ READY_SECONDS = 90.0
 """Limit for each part of the node to answer."""
 KUBELET_SECONDS = 10.0
 """Time for the kubelet to end; it has nothing to put away."""
+ETCD_SECONDS = 5.0
+"""Time for etcd to end; it is killed after one second (see its program)."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,11 @@ class Node:
             self._machine.end_pods()
             others = (name for name in PROGRAM_NAMES if name != "etcd")
             self._supervisor.stop(*others, seconds=EMULATOR_STOP_SECONDS)
-            self._machine.end(record)
+            self._supervisor.stop("etcd", seconds=ETCD_SECONDS)
+            states = self.programs()
+            if not states or any(state.pid for state in states):
+                self._machine.end(record)  # no supervisor, or one that could not: its own end comes first
+            self._machine.clean()
 
     def _accepted_generation(self) -> str:
         try:
