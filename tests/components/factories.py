@@ -16,11 +16,13 @@ from components.encryption import DataKey, Encryption, EncryptionArgs, KeyDomain
 from components.grants import Grant, Statement
 from components.identity import Identity, IdentityArgs
 from components.inference_service import InferenceService, InferenceServiceArgs
+from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Network, NetworkArgs
 from components.oversight import Oversight, OversightArgs
 from components.platform import Chart, Platform, PlatformArgs
 from components.proxies import Exposure, Proxies
 from components.queue import Queue, QueueArgs
+from components.recovery import Recovery, RecoveryArgs, Schedule
 from components.table import Table, TableArgs
 from components.tags import DataClass, Tags
 from components.topic import Topic, TopicArgs
@@ -237,3 +239,30 @@ def oversight(**overrides: Any) -> Oversight:
 def budget(**overrides: Any) -> Budget:
     defaults = {"tags": tags(), "monthly_usd": 1200.0, "emails": ["owner@example.org"]}
     return Budget("budget", BudgetArgs(**{**defaults, **overrides}))
+
+
+def recovery(**overrides: Any) -> Recovery:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "key": key(),
+        "resources": {"DynamoDB": [table().arn], "S3": [bucket().arn]},
+        "schedules": {"daily": Schedule("cron(0 1 * * ? *)", 35)},
+    }
+    return Recovery("recovery", RecoveryArgs(**{**defaults, **overrides}))
+
+
+def monitoring(**overrides: Any) -> Monitoring:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "log_key": key(),
+        "message_key": key(),
+        "stores": data_stores(),
+        "trail_log_group": "/plinth/test/audit",
+        "emails": ["oncall@example.org"],
+        "log_days": 365,
+        "durability": Durability(),
+    }
+    return Monitoring("monitoring", MonitoringArgs(**{**defaults, **overrides}))
