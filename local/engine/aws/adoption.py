@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from local.engine.aws.comparison import HIDDEN, matches
 from local.engine.aws.connection import AwsError
 from local.engine.aws.tagging import URN_TAG
 
@@ -64,14 +65,24 @@ class Adoption:
         return next((one for one in candidates if self._is_orphan(kind.sdk_type, one)), None)
 
     def find_named(self, kind: ResourceType, aws: Aws, wanted: Wanted) -> str | None:
-        """The id of what holds the wanted name, if it is an orphan of this URN."""
-        if kind.identify is None or kind.tagging is None:
+        """The id of what holds the wanted name, if it is an orphan of this URN.
+
+        A type without tags can't say whose it is: it is taken for an orphan if it is exactly what is wanted.
+        """
+        if kind.identify is None:
             return None
         identity = kind.identify(aws, wanted)
         try:
             known = kind.read(aws, identity, wanted)
             if known is None or not self._is_orphan(kind.sdk_type, identity):
                 return None
+            if kind.tagging is None:
+                exact = all(
+                    matches(kind, name, value, known.get(name))
+                    for name, value in wanted.items()
+                    if name not in HIDDEN
+                )
+                return identity if exact else None
             tags = kind.tagging.read(aws, identity, known)
         except AwsError:
             return None

@@ -163,7 +163,8 @@ def _read(aws: Aws, identity: str, known: Properties) -> Properties | None:
             for index in table.get("LocalSecondaryIndexes", [])
         ],
         "streamEnabled": stream.get("StreamEnabled", False),
-        "streamViewType": stream.get("StreamViewType", ""),
+        # Without a stream there is no view to tell of.
+        "streamViewType": stream.get("StreamViewType") or ("" if stream else known.get("streamViewType", "")),
         "streamArn": table.get("LatestStreamArn", ""),
         "streamLabel": table.get("LatestStreamLabel", ""),
         "serverSideEncryption": _told_encryption(table.get("SSEDescription"), known),
@@ -228,7 +229,9 @@ def _told_recovery(recovery: Mapping[str, Any], known: Properties) -> Properties
 def _told_expiry(expiry: Mapping[str, Any], known: Properties) -> Properties:
     enabled = expiry.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
     asked = known.get("ttl") or {}
-    told: Properties = {"attributeName": expiry.get("AttributeName") or asked.get("attributeName", "")}
+    told: Properties = {
+        "attributeName": (expiry.get("AttributeName") if enabled else None) or asked.get("attributeName", "")
+    }
     if enabled or "enabled" in asked or not known:
         told["enabled"] = enabled
     return told

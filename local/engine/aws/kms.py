@@ -196,6 +196,7 @@ TYPES = (
         name="name",
         name_limit=255,
         prefix="alias/",
+        identify=lambda _aws, wanted: str(wanted["name"]),
         check=_check_alias,
     ),
     ResourceType(
