@@ -23,10 +23,10 @@ class Hyperparameters(BaseModel):
     folds: int = Field(default=10, ge=2, le=20)
     """Of cross-fitting: each row is scored by a model that has not seen it."""
     learning_rate: float = Field(default=0.03, gt=0, le=1)
-    trees: int = Field(default=200, ge=1, le=2000)
+    trees: int = Field(default=300, ge=1, le=2000)
     leaves: int = Field(default=8, ge=2, le=64)
     """Of each tree."""
-    leaf_samples: int = Field(default=30, ge=1)
+    leaf_samples: int = Field(default=60, ge=1)
     """Rows that a leaf holds at least."""
     l2: float = Field(default=5.0, ge=0)
     """Penalty on the trees' leaf values."""
