@@ -117,6 +117,7 @@ class ApiServer:
         refuse: raises to refuse a write, given the object.
         kinds: what discovery tells, by the path of a group's version.
         logs: what every pod wrote.
+        deletions: how each deletion was asked to go about what the object owns.
         hooks: answers to requests for any other path, given the body.
     """
 
@@ -127,6 +128,7 @@ class ApiServer:
         self.requests: list[tuple[str, str, Thing]] = []
         self.kinds = copy.deepcopy(KINDS)
         self.logs = ""
+        self.deletions: dict[str, str] = {}
         self.hooks: dict[str, Callable[[Thing], Thing]] = {}
         self._version = 0
         self._connections: list[socket.socket] = []
@@ -236,6 +238,7 @@ class ApiServer:
         if method == "GET":
             return self._get(path, query)
         if method == "DELETE":
+            self.deletions[path] = body["propagationPolicy"]
             return self._delete(path)
         return self._apply(path, query, body)
 

@@ -302,6 +302,23 @@ def test_a_deleted_object_is_gone_and_deleting_it_again_succeeds(engine: Engine,
     engine.delete(state)
 
 
+@pytest.mark.parametrize(
+    ("token", "note", "expected"),
+    [
+        (CONFIG_MAP, None, "Background"),
+        (CONFIG_MAP, "foreground", "Foreground"),
+        (NAMESPACE, None, "Foreground"),
+        (NAMESPACE, "orphan", "Orphan"),
+    ],
+)
+def test_what_may_own_others_is_deleted_with_them(
+    engine: Engine, server: ApiServer, token: str, note: str | None, expected: str
+) -> None:
+    notes = {"annotations": {"pulumi.com/deletionPropagationPolicy": note}} if note else {}
+    engine.delete(engine.create(token, "thing", {"metadata": {"name": "thing", **notes}}))
+    assert list(server.deletions.values()) == [expected]
+
+
 def test_a_deletion_that_is_held_names_the_finalizer(engine: Engine, server: ApiServer) -> None:
     state = engine.create(CONFIG_MAP, "settings", config_map(a="1"))
     held = server.objects["/api/v1/namespaces/team/configmaps/settings"]
