@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from local.images.commands import Commands
 
 SUITE = "bookworm"
-PACKAGES = ("ca-certificates", "python3", "python3-venv", "usr-is-merged")
+PACKAGES = ("ca-certificates", "libstdc++6", "python3", "python3-venv", "usr-is-merged")
 """`usr-is-merged` keeps `usrmerge` out, which would bring 48 MB of Perl."""
 
 PYTHON = "3.11"
