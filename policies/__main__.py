@@ -1,4 +1,4 @@
-"""`python -m policies COMMAND` runs the gate; started by the engine, the same package serves the policy pack."""
+"""`python -m policies COMMAND` runs the gate; started by the engine, the package serves the policy pack."""
 
 from __future__ import annotations
 

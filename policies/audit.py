@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from policies.core.buckets import BLOCK, BUCKET, LOGGING, TRAIL
 from policies.core.build import IS_TRUE, OWN_KEY, Expect, at_least, property_rule, stack_rule
 from policies.core.resources import STACK_TYPE, Resource
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import View, show
-from policies.s3 import BLOCK, BUCKET, LOGGING, TRAIL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from policies.core.buckets import BUCKET, is_log_target, is_trail_bucket
 from policies.core.build import NOT_TRUE, OWN_KEY, attached_rule, property_rule, resource_rule, stack_rule
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.selection import PLAN, SELECTION, is_selected
 from policies.core.values import UndecidedError, View, show
-from policies.s3 import BUCKET, is_log_target, is_trail_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from policies import mutants
-from policies.core import config, controls, exemptions, report, state
+from policies.core import charts, config, controls, exemptions, report, state
 from policies.core.errors import PolicyInputError
 from policies.core.evaluate import Settings, evaluate
 from policies.core.paths import CONTROLS, EXEMPTIONS, today
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PASSED: Final = 0
 FAILED: Final = 1
 UNUSABLE: Final = 2
-COMMANDS: Final = ("check-state", "coverage", "docs", "mutants")
+COMMANDS: Final = ("check-state", "coverage", "docs", "mutants", "render")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         "mutants", help="break one property at a time and count what the rules catch"
     )
     _add_inputs(broken)
+    render = commands.add_parser("render", help="render the Helm releases of a state, with their own values")
+    render.add_argument("state", type=Path, help="what `pulumi stack export --show-secrets` wrote")
+    render.add_argument("--to", type=Path, required=True, help="folder for RELEASE.yaml")
+    render.add_argument("--helm", default="helm", help="the helm command")
+    render.set_defaults(run=_render)
     broken.add_argument("--at-least", type=int, default=0, help="fail with fewer mutants than this")
     broken.set_defaults(run=_mutants)
     return parser
@@ -149,6 +154,12 @@ def _mutants(options: argparse.Namespace) -> int:
     outcome = mutants.hunt(RULES, inputs.stack, inputs.settings)
     print(mutants.text(outcome))  # noqa: T201 - the command line's own output
     return PASSED if len(outcome.mutants) >= options.at_least else FAILED
+
+
+def _render(options: argparse.Namespace) -> int:
+    for path in charts.render(state.read_state(options.state)[1], options.to, options.helm):
+        print(path)  # noqa: T201 - the command line's own output
+    return PASSED
 
 
 def _write(path: Path | None, held: str) -> None:

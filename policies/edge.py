@@ -258,7 +258,7 @@ RULES: Final[tuple[Rule, ...]] = (
         public_ids=("ELB.16", "CloudFront.6", "CKV2_AWS_28"),
         reads=(WAF,),
         remediation="Associate a web ACL with it.",
-        dormant="the network load balancer passes TCP; only a user's own load balancer or distribution reads HTTP",
+        dormant="the network load balancer passes TCP; only a user's own load balancer reads HTTP",
     ),
     resource_rule(
         "edge-listener-tls",

@@ -28,7 +28,7 @@ TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 INSTANCE: Final = "aws:ec2/instance:Instance"
 LOG_TYPES: Final = frozenset({"api", "audit", "authenticator", "controllerManager", "scheduler"})
 SUPPORTED: Final = ("1.33", "1.34", "1.35", "1.36")
-"""Minor versions in standard support by AWS (EKS release calendar); the config says otherwise when it moves."""
+"""Minor versions in standard support by AWS (EKS release calendar), until the config says otherwise."""
 
 
 def _encrypts_secrets(cluster: Resource, _context: Context) -> Iterator[Problem]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from policies.core.buckets import OBJECTS
 from policies.core.build import resource_rule, stack_rule
+from policies.core.pod_values import BY_DIGEST
 from policies.core.pods import LASTING, pod_of
 from policies.core.resources import RELEASE_TYPE, STACK_TYPE, Resource
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.taggable import TAGGABLE
 from policies.core.values import UNKNOWN, UndecidedError, View, show
-from policies.kubernetes_pods import BY_DIGEST
-from policies.s3 import OBJECTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,7 +163,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "governance-tags",
         ("aws:*",),
         _tags,
-        title="Everything that can be tagged says who owns it, who pays, where it belongs and what data it holds",
+        title="Whatever can be tagged says who owns it, who pays, where it belongs and what data it holds",
         topic=Topic.ACCOUNTABILITY,
         severity=Severity.MEDIUM,
         public_ids=("DynamoDB.5", "EKS.6", "ECR.4", "SNS.3", "SQS.2", "SecretsManager.5"),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from policies.core.build import IS_TRUE, NOT_TRUE, at_least, property_rule, resource_rule
 from policies.core.documents import shown, statements
+from policies.core.privileges import DOCUMENTS, documents_of
 from policies.core.rules import Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import show
-from policies.iam import DOCUMENTS, documents_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

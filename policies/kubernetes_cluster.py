@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import equals, forbidden_types, property_rule, resource_rule, stack_rule
+from policies.core.pod_values import BY_DIGEST
 from policies.core.pods import POD_TYPES, REPLICATED, namespace_of, pod_of, selects
 from policies.core.rules import Context, Problem, Rule, Severity, Topic
 from policies.core.values import UndecidedError, View, show
-from policies.kubernetes_pods import BY_DIGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -89,16 +88,15 @@ def _spelled(path: Path) -> str:
 
 
 def hunt(rules: Iterable[Rule], stack: Stack, settings: Settings) -> Outcome:
-    """Run the rules on each mutant; a mutant is caught if a finding appears that the stack itself doesn't have."""
+    """Run the rules on each mutant; it is caught if a finding appears that the stack itself doesn't have."""
     held = tuple(rules)
     hunter = _Hunter(held, stack, settings)
     strict = _Hunter(held, stack, config.complete({}, held, where="defaults"))
     mutants = tuple(generate(stack))
-    survivors = []
-    for mutant in mutants:
-        if not hunter.catches(mutant):
-            survivors.append((mutant, _reason(mutant, held, strict)))
-    return Outcome(mutants, tuple(survivors))
+    survivors = tuple(
+        (mutant, _reason(mutant, held, strict)) for mutant in mutants if not hunter.catches(mutant)
+    )
+    return Outcome(mutants, survivors)
 
 
 def _reason(mutant: Mutant, rules: tuple[Rule, ...], strict: _Hunter) -> str:
@@ -116,7 +114,7 @@ def _reason(mutant: Mutant, rules: tuple[Rule, ...], strict: _Hunter) -> str:
 
 
 class _Hunter:
-    """Runs on a mutant the rules that can see it: on one resource, the broken one; on the stack, those that asked.
+    """Runs on a mutant the rules that can see it: those on one resource, and those that asked for its type.
 
     A check is a function of its subject and of the types that it looks for, so that a rule which never looked
     for a resource's type on the intact stack finds the same on the broken one.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import pulumi_policy.policy as sdk
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -45,8 +46,31 @@ CANNOT_DECIDE: Final = "cannot-decide"
 """Word in every message of a rule that could not run; the gate fails on it."""
 
 
+@dataclass
+class Phase:
+    """What the engine is doing.
+
+    Attributes:
+        preview: values may be unknown; until the engine says, they are taken to be.
+    """
+
+    preview: bool = True
+
+
+PHASE: Final = Phase()
+
+
+class _Servicer(sdk._PolicyAnalyzerServicer):  # noqa: SLF001 - the SDK drops what the engine says
+    """The SDK's servicer, which also notes whether this is a preview: an update may leave nothing unknown."""
+
+    def ConfigureStack(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802 - gRPC's name and types
+        PHASE.preview = request.dry_run
+        return super().ConfigureStack(request, context)
+
+
 def serve() -> None:
     """Register every rule and answer the engine until it ends the process."""
+    setattr(sdk, "_PolicyAnalyzerServicer", _Servicer)  # noqa: B010 - the SDK offers no other way
     PolicyPack(NAME, policies=policies(RULES), enforcement_level=EnforcementLevel.MANDATORY)
 
 
@@ -201,7 +225,7 @@ def _report(findings: Iterable[Finding], exempted: Sequence[Exemption], report: 
                 f"{finding.resource}: {finding.property} is {finding.found}. {finding.remedy}",
                 finding.urn or None,
             )
-    if undecided is not None and not _is_preview():
+    if undecided is not None and not PHASE.preview:
         report(
             f"{undecided.resource}: {undecided.property}: {CANNOT_DECIDE}, {undecided.found}",
             undecided.urn or None,
@@ -212,11 +236,6 @@ def _report(findings: Iterable[Finding], exempted: Sequence[Exemption], report: 
             f"{undecided.urn or undecided.resource}#{undecided.property} ({CANNOT_DECIDE}: {undecided.found})"
         )
         raise UnknownValueError(UNKNOWN_OBJECT_VALUE, [path])
-
-
-def _is_preview() -> bool:
-    """Whether values may be unknown; where the engine doesn't say, nothing may."""
-    return os.environ.get("PULUMI_DRY_RUN") == "true"
 
 
 def _is_exempt(finding: Finding, exempted: Sequence[Exemption]) -> bool:

@@ -136,7 +136,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.HIGH,
         public_ids=("RDS.38", "RDS.39", "CKV2_AWS_69"),
         reads=(PARAMETERS, CLUSTER_PARAMETERS),
-        remediation="Use a parameter group with rds.force_ssl (PostgreSQL) or require_secure_transport (MySQL) on.",
+        remediation="Use a parameter group with rds.force_ssl or require_secure_transport on.",
         dormant=DORMANT,
     ),
     property_rule(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from policies import (
     audit,
     backup,
+    credentials,
     dynamodb,
     ecr,
     edge,
@@ -20,7 +21,6 @@ from policies import (
     network,
     rds,
     s3,
-    secrets,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ FAMILIES: Final = (
     network,
     messaging,
     audit,
-    secrets,
+    credentials,
     edge,
     backup,
     kubernetes_pods,
@@ -48,7 +48,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(rule for family in FAMILIES for rule in f
 
 UNRULED: Final = {
     "aws:kms/alias:Alias": "a name for a key, which is judged itself",
-    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "says who issues tokens; the roles say who may use them",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "says who issues tokens; roles decide",
     "aws:s3/bucketNotification:BucketNotification": "says who is told of new objects; the receiver is judged",
     "aws:cognito/userPoolDomain:UserPoolDomain": "a name for a user pool, which is judged itself",
     "aws:sns/topicSubscription:TopicSubscription": "the topic and the receiving queue are judged",

@@ -136,6 +136,11 @@ def _broken(path: Path, key: str, value: object, resource: Resource) -> Iterator
         yield from _broken_text(path, key, value, resource)
     elif key in REMOVABLE and value and isinstance(path[-1], str) and not _is_right(resource, key):
         yield REMOVED, "removed"
+    yield from _broken_whole(path, key, value)
+
+
+def _broken_whole(path: Path, key: str, value: object) -> Iterator[tuple[object, str]]:
+    """Breaks of lists and objects as wholes."""
     if isinstance(value, list) and key == "drop":
         yield [], "emptied"
     if isinstance(value, list) and key in {"cidrBlocks", "ipv6CidrBlocks"}:

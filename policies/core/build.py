@@ -110,7 +110,7 @@ def judged(views: Iterable[View], expect: Expect, context: Context) -> Iterator[
         raise unreadable
 
 
-def attached_rule(
+def attached_rule(  # noqa: PLR0913 - who, what, by which property, and what must be right
     rule_id: str,
     types: tuple[str, ...],
     attachment: str,
@@ -122,7 +122,7 @@ def attached_rule(
 ) -> Rule:
     """A rule that each resource has another one, of type `attachment`, whose property `link` names it.
 
-    `test(subject, attached, context)` yields what is wrong with an attachment; every one of them must be right.
+    `test(subject, attached, context)` yields what is wrong with an attachment; every one must be right.
     """
     short = attachment.rpartition(":")[2]
 

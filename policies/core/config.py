@@ -25,7 +25,7 @@ def load(path: Path | None, rules: Iterable[Rule]) -> Settings:
     """Read a config file; None gives the defaults.
 
     Raises:
-        PolicyInputError: it is no JSON object, or names an unknown rule or setting, or a value has a wrong type.
+        PolicyInputError: it is no JSON object, names an unknown rule or setting, or a value has a wrong type.
     """
     held: object = {}
     if path is not None:
@@ -65,8 +65,8 @@ def limits(rule: Rule, held: object, *, where: str) -> dict[str, SettingValue]:
     if unknown:
         known = ", ".join(rule.settings) or "none"
         raise PolicyInputError(
-            f"{where}: {rule.id} has no settings {unknown}; it has {known}. Every rule is mandatory: an exception "
-            "for one resource belongs into exemptions.yaml."
+            f"{where}: {rule.id} has no settings {unknown}; it has {known}. Every rule is mandatory: "
+            "an exception for one resource belongs into exemptions.yaml."
         )
     return {
         name: _value(f"{where}: {rule.id}.{name}", held[name], setting.default)

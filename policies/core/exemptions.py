@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +39,7 @@ class Exemption:
     resource: str
     reason: str
     owner: str
-    expires: datetime.date
+    expires: dt.date
     stacks: tuple[str, ...] = ()
 
     def fits(self, rule: str, key: str, urn: str) -> bool:
@@ -59,7 +59,7 @@ class ExemptionOutcome:
     problem: str
 
 
-def load(path: Path, known_rules: Iterable[str], today: datetime.date) -> list[Exemption]:
+def load(path: Path, known_rules: Iterable[str], today: dt.date) -> list[Exemption]:
     """Read exemptions strictly; an absent file holds none.
 
     Raises:
@@ -82,8 +82,8 @@ def load(path: Path, known_rules: Iterable[str], today: datetime.date) -> list[E
     for exemption in exemptions:
         if (exemption.expires - today).days > LONGEST_DAYS:
             raise PolicyInputError(
-                f"{path}: the exemption of {exemption.resource} from {exemption.rule} runs until {exemption.expires}, "
-                f"more than {LONGEST_DAYS} days from today. Choose an earlier date."
+                f"{path}: the exemption of {exemption.resource} from {exemption.rule} runs until "
+                f"{exemption.expires}, more than {LONGEST_DAYS} days from today. Choose an earlier date."
             )
     if len({(e.rule, e.resource, e.stacks) for e in exemptions}) != len(exemptions):
         raise PolicyInputError(f"{path}: two entries exempt the same resource from the same rule. Keep one.")
@@ -105,14 +105,15 @@ def _exemption(where: str, entry: object, rules: frozenset[str]) -> Exemption:
         raise PolicyInputError(f"{where}: there is no rule {texts['rule']!r}. docs/controls.md lists them.")
     if "*" in texts["resource"] or "::" not in texts["resource"]:
         raise PolicyInputError(
-            f"{where}: resource {texts['resource']!r} is not `type::name` or a URN. Name exactly one; no patterns."
+            f"{where}: resource {texts['resource']!r} is no `type::name` and no URN. "
+            "Name exactly one, without patterns."
         )
     if len(texts["reason"]) < SHORTEST_REASON:
         raise PolicyInputError(
             f"{where}: the reason {texts['reason']!r} names no cause. Say why the risk is accepted."
         )
     expires = entry["expires"]
-    if not isinstance(expires, datetime.date) or isinstance(expires, datetime.datetime):
+    if not isinstance(expires, dt.date) or isinstance(expires, dt.datetime):
         raise PolicyInputError(f"{where}: expires {expires!r} is no date. Write it as YYYY-MM-DD.")
     stacks = entry.get("stacks", [])
     if not isinstance(stacks, list) or not all(isinstance(name, str) for name in stacks):

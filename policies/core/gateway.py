@@ -77,8 +77,8 @@ class AttachedPolicies:
     def governing(self, route: Resource, rule: View) -> list[Resource]:
         """The policies in force for one rule of a route.
 
-        The nearest wins, as Envoy Gateway merges none by default: the rule's own, else the route's, else those
-        of the gateways, where each gateway has to have one.
+        The nearest wins, as Envoy Gateway merges none by default: the rule's own, else the route's, else
+        those of the gateways, where each gateway has to have one.
         """
         name = rule.at("name").text() if rule.path.endswith("]") else None
         nearest = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,6 @@ EXEMPTIONS: Final = PACK / "exemptions.yaml"
 CONTROLS: Final = PACK.parent / "docs" / "controls.md"
 
 
-def today() -> datetime.date:
+def today() -> dt.date:
     """The day by which exemptions expire, in UTC, so that a gate doesn't depend on where it runs."""
-    return datetime.datetime.now(tz=datetime.UTC).date()
+    return dt.datetime.now(tz=dt.UTC).date()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from typing import TYPE_CHECKING, Any, Final
+from xml.etree import ElementTree as ET
 
 from policies.core.rules import Finding, Rule, Severity, Verdict
 
@@ -52,7 +52,8 @@ def text(report: Report, rules: Sequence[Rule]) -> str:
     counts = {verdict: sum(found.verdict is verdict for found in report.findings) for verdict in Verdict}
     lines.append(
         f"{len(rules)} rules, {report.resources} resources, {sum(report.matched.values())} checks: "
-        f"{counts[Verdict.VIOLATION]} violations, {counts[Verdict.UNDECIDED] + counts[Verdict.CRASHED]} not decided, "
+        f"{counts[Verdict.VIOLATION]} violations, "
+        f"{counts[Verdict.UNDECIDED] + counts[Verdict.CRASHED]} not decided, "
         f"{len(report.exempted)} exempt, {len(report.exemption_problems)} exemptions to correct"
     )
     return "\n".join(lines)
@@ -147,16 +148,17 @@ def _location(name: str, location: str) -> dict[str, Any]:
 
 def _message(finding: Finding) -> str:
     verb = "" if finding.verdict is Verdict.VIOLATION else f" ({finding.verdict})"
-    return f"{finding.resource}: {finding.property} is {finding.found}{verb}. {finding.rule.title}. {finding.remedy}"
+    what = f"{finding.resource}: {finding.property} is {finding.found}{verb}"
+    return f"{what}. {finding.rule.title}. {finding.remedy}"
 
 
 def junit(report: Report, rules: Iterable[Rule]) -> str:
     """The run as JUnit XML: one test case for each rule, failed by violations, in error where undecided."""
     held = list(rules)
-    suite = ElementTree.Element("testsuite", name="plinth-policies")
+    suite = ET.Element("testsuite", name="plinth-policies")
     failures = errors = skipped = 0
     for rule in held:
-        case = ElementTree.SubElement(suite, "testcase", classname=f"policies.{rule.family}", name=rule.id)
+        case = ET.SubElement(suite, "testcase", classname=f"policies.{rule.family}", name=rule.id)
         violations = [f for f in report.findings if f.rule.id == rule.id and f.verdict is Verdict.VIOLATION]
         undecided = [
             f for f in report.findings if f.rule.id == rule.id and f.verdict is not Verdict.VIOLATION
@@ -170,23 +172,23 @@ def junit(report: Report, rules: Iterable[Rule]) -> str:
         if not violations and not undecided and not report.matched.get(rule.id):
             skipped += 1
             reason = "not required in this environment" if rule.id in report.excused else "no such resource"
-            ElementTree.SubElement(case, "skipped", message=reason)
+            ET.SubElement(case, "skipped", message=reason)
     for outcome in report.exemption_problems:
         failures += 1
         name = f"{outcome.exemption.rule} on {outcome.exemption.resource}"
-        case = ElementTree.SubElement(suite, "testcase", classname="policies.exemptions", name=name)
-        ElementTree.SubElement(case, "failure", message=outcome.problem)
+        case = ET.SubElement(suite, "testcase", classname="policies.exemptions", name=name)
+        ET.SubElement(case, "failure", message=outcome.problem)
     suite.set("tests", str(len(held) + len(report.exemption_problems)))
     suite.set("failures", str(failures))
     suite.set("errors", str(errors))
     suite.set("skipped", str(skipped))
-    root = ElementTree.Element("testsuites")
+    root = ET.Element("testsuites")
     root.append(suite)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True)
 
 
-def _add(case: ElementTree.Element, tag: str, message: str, findings: list[Finding]) -> None:
-    element = ElementTree.SubElement(case, tag, message=message)
+def _add(case: ET.Element, tag: str, message: str, findings: list[Finding]) -> None:
+    element = ET.SubElement(case, tag, message=message)
     element.text = _printable("\n".join(_message(finding) for finding in findings))
 
 

@@ -100,11 +100,11 @@ class Stack:
     Attributes:
         resources: in the order of the engine.
         resolved: they come from a state, where nothing should be unknown.
-        asked: types that checks looked for beside their subject, so that it can be told what a check depends on.
+        asked: types that checks looked for beside their subject, which tells what a check depends on.
     """
 
     def __init__(self, resources: Iterable[Resource], *, resolved: bool) -> None:
-        """Take the resources; `resolved` says that they come from a state, where nothing should be unknown."""
+        """Take the resources; `resolved` says that they come from a state, where nothing is unknown."""
         self.resources = tuple(resources)
         self.resolved = resolved
         self.asked: set[str] = set()
@@ -176,7 +176,7 @@ class _References:
                 self.unknown.append(owner)
 
     def to(self, target: Resource) -> list[Resource]:
-        # Where the target has no id yet, or the engine doesn't tell it, what a property was made from decides.
+        # Where the target's id isn't known, what a property was made from decides.
         made_from = self.unknown_urns if target.id else self.urns
         found = {owner.urn: owner for owner in made_from.get(target.urn, ())}
         for identity in target.identities:

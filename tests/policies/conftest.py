@@ -12,13 +12,17 @@ import yaml
 # The importlib import mode adds no folder to the path; these tests share one environment.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
+from typing import TYPE_CHECKING
+
 from policies.core import config as policy_config
-from policies.core.evaluate import Settings
 from policies.core.resources import Resource, Stack
 from policies.core.state import read_manifests, read_release, read_state
 from policies.registry import RULES
 from tests.policies.compliant import SHA256, state
 from tests.policies.compliant_kubernetes import manifests
+
+if TYPE_CHECKING:
+    from policies.core.evaluate import Settings
 
 RELEASE = {"model": "support2-mortality", "version": "v1", "artifact_sha256": SHA256}
 

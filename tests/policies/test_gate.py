@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -14,11 +13,15 @@ import yaml
 from policies import cli
 from policies.core import config, exemptions
 from policies.core.errors import PolicyInputError
+from policies.core.paths import PACK
 from policies.core.resources import canonical_type
 from policies.core.state import read_manifests, read_state
 from policies.core.values import UNKNOWN
 from policies.registry import RULES
 from tests.policies.compliant import state
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TODAY = dt.date(2026, 11, 22)
 RAW = "aws:s3/bucket:Bucket::raw"
@@ -287,7 +290,7 @@ def test_the_controls_page_is_current() -> None:
 
 
 def test_coverage_names_silent_rules_and_types_without_one(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held = state()
     token = "aws:neptune/cluster:Cluster"  # noqa: S105 - a type
@@ -296,3 +299,14 @@ def test_coverage_names_silent_rules_and_types_without_one(
     path.write_text(json.dumps(held))
     assert cli.main(["coverage", str(path)]) == cli.FAILED
     assert f"Resource types without a rule: {token}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted((PACK / "config").glob("*.json")), ids=lambda path: path.stem)
+def test_every_environments_config_can_be_used(path: Path) -> None:
+    assert set(config.load(path, RULES)) == {rule.id for rule in RULES}
+
+
+def test_production_loosens_nothing() -> None:
+    held = config.load(PACK / "config" / "prod.json", RULES)
+    defaults = config.complete({}, RULES, where="defaults")
+    assert {rule_id for rule_id in held if held[rule_id] != defaults[rule_id]} <= {"governance-region"}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from policies import cli, mutants
 from policies.core.breaking import REMOVED, replaced
-from policies.core.evaluate import Settings
 from policies.core.resources import Resource, Stack
 from policies.registry import RULES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from policies.core.evaluate import Settings
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +96,7 @@ def test_the_command_closes_with_the_count(folder: Path, capsys: pytest.CaptureF
     assert re.fullmatch(r"caught \d+ of \d+", capsys.readouterr().out.strip().splitlines()[-1])
 
 
-def test_too_few_mutants_fail_the_command(folder: Path, tmp_path: Path) -> None:
+def test_too_few_mutants_fail_the_command(tmp_path: Path) -> None:
     held = {"urn": "urn:pulumi:prod::plinth::pulumi:pulumi:Stack::a", "type": "pulumi:pulumi:Stack"}
     (tmp_path / "state.json").write_text(json.dumps({"deployment": {"resources": [held]}}))
     assert cli.main(["mutants", str(tmp_path / "state.json"), "--at-least", "1"]) == cli.FAILED

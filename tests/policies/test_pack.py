@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -17,6 +15,9 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2  # 
 from policies.core.paths import PACK
 from policies.registry import RULES
 from tests.policies.compliant import deny_plain, policy, state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine writes a string that it doesn't know yet."""
@@ -33,18 +34,18 @@ class Engine:
     """Asks the pack what the engine asks."""
 
     def __init__(self, *, preview: bool) -> None:
-        environment = {**os.environ, "PULUMI_DRY_RUN": "true" if preview else "false"}
-        environment |= {"PULUMI_PROJECT": "plinth", "PULUMI_STACK": "prod"}
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", str(PACK)],
             cwd=PACK,
-            env=environment,
             stdout=subprocess.PIPE,
         )
         assert self.process.stdout is not None
         port = int(self.process.stdout.readline())
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         self.stub: Any = analyzer_pb2_grpc.AnalyzerStub(self.channel)
+        self.stub.ConfigureStack(
+            analyzer_pb2.AnalyzerStackConfigureRequest(project="plinth", stack="prod", dry_run=preview)
+        )
 
     def resource(self, token: str, name: str, props: dict[str, Any], **options: Any) -> list[Any]:
         request = analyzer_pb2.AnalyzeRequest(

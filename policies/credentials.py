@@ -27,8 +27,8 @@ SECRET_NAME: Final = re.compile(
 )
 """Names that say that their value is a secret."""
 SECRET_VALUE: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30}|\bxox[abprs]-[0-9A-Za-z-]{10}"
-    r"|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.|\b[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]{3,}@"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30}"
+    r"|\bxox[abprs]-[0-9A-Za-z-]{10}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.|\b[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]{3,}@"
 )
 """Values that are secrets, whatever they are called: keys, tokens, addresses with a password."""
 REFERENCE: Final = re.compile(r"(_file|_path|_arn|_name|_id|_url|_uri|_ref)s?$", re.IGNORECASE)
