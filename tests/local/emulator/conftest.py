@@ -28,6 +28,7 @@ class Emulator:
         self.folder = folder
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def start(self) -> Emulator:
         command = [sys.executable, "-m", "local.emulator.server", "--host", "127.0.0.1", "--port", "0"]
@@ -57,13 +58,17 @@ class Emulator:
         return self.end(how).start()
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the emulator has no secrets
-        )
+        """One for each service and process: making a client is slower than most calls of it."""
+        known = self._clients.get((self.url, service))
+        if known is None:
+            known = self._clients[self.url, service] = boto3.client(
+                service,
+                endpoint_url=self.url,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",  # noqa: S106 - the emulator has no secrets
+            )
+        return known
 
     def health(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/_plinth/health", timeout=10) as answer:  # noqa: S310 - loopback

