@@ -67,32 +67,7 @@ class NetworkArgs:
 
     def __post_init__(self) -> None:
         """Refuse what can't be routed, or fails with one zone."""
-        network = ipaddress.ip_network(self.cidr)
-        if network.prefixlen not in PREFIX_LENGTHS:
-            raise ValueError(
-                f"The network {self.cidr} is a /{network.prefixlen}; a VPC of this size takes /16 to /24. "
-                "Change cidr in plinth:network."
-            )
-        for other in self.taken:
-            if network.overlaps(ipaddress.ip_network(other)):
-                raise ValueError(
-                    f"The network {self.cidr} overlaps {other}, which is taken; traffic to one would go to "
-                    "the other. Change cidr in plinth:network."
-                )
-        if len(set(self.zones)) != len(self.zones) or not self.zones:
-            raise ValueError(
-                f"The zones {list(self.zones)} are none, or repeat. Correct zones in plinth:network."
-            )
-        if len(self.zones) == 1 and not self.single_zone:
-            raise ValueError(
-                f"The network has one zone, {self.zones[0]}; its failure takes everything down. Name at "
-                "least two in plinth:network, or accept it with singleZone: true."
-            )
-        strangers = [zone for zone in self.zones if not zone.startswith(self.region)]
-        if strangers:
-            raise ValueError(
-                f"The zones {strangers} are not in the Region {self.region}. Correct zones in plinth:network."
-            )
+        check_layout(self.region, self.cidr, self.zones, self.taken, single_zone=self.single_zone)
 
     def subnets(self) -> list[tuple[ipaddress.IPv4Network, ipaddress.IPv4Network]]:
         """A private and a public network for each zone, cut so that private ones get the most room.
@@ -259,4 +234,38 @@ class Network(pulumi.ComponentResource):
                 services=args.services,
             ),
             pulumi.ResourceOptions(parent=self),
+        )
+
+
+def check_layout(
+    region: str, cidr: str, zones: Sequence[str], taken: Sequence[str], *, single_zone: bool
+) -> None:
+    """Refuse a network that can't be routed, or fails with one zone.
+
+    Raises:
+        ValueError: its size, an overlap, or its zones; the arguments are those of `NetworkArgs`.
+    """
+    network = ipaddress.ip_network(cidr)
+    if network.prefixlen not in PREFIX_LENGTHS:
+        raise ValueError(
+            f"The network {cidr} is a /{network.prefixlen}; a VPC of this size takes /16 to /24. "
+            "Change cidr in plinth:network."
+        )
+    for other in taken:
+        if network.overlaps(ipaddress.ip_network(other)):
+            raise ValueError(
+                f"The network {cidr} overlaps {other}, which is taken; traffic to one would go to "
+                "the other. Change cidr in plinth:network."
+            )
+    if len(set(zones)) != len(zones) or not zones:
+        raise ValueError(f"The zones {list(zones)} are none, or repeat. Correct zones in plinth:network.")
+    if len(zones) == 1 and not single_zone:
+        raise ValueError(
+            f"The network has one zone, {zones[0]}; its failure takes everything down. Name at "
+            "least two in plinth:network, or accept it with singleZone: true."
+        )
+    strangers = [zone for zone in zones if not zone.startswith(region)]
+    if strangers:
+        raise ValueError(
+            f"The zones {strangers} are not in the Region {region}. Correct zones in plinth:network."
         )

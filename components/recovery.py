@@ -100,13 +100,7 @@ class RecoveryArgs:
         """Refuse a plan that saves nothing, or that its own vault refuses."""
         if not any(self.resources.values()) or not self.schedules:
             raise ValueError("The backup plan has no resources or no schedules; it would save nothing.")
-        for name, schedule in self.schedules.items():
-            if schedule.keep_days < self.minimum_days:
-                raise ValueError(
-                    f"The schedule {name} keeps {schedule.keep_days} days, but the vault refuses less than "
-                    f"{self.minimum_days}; no backup would ever succeed. Raise keepDays, or lower "
-                    "minimumDays."
-                )
+        check_retention(self.schedules, self.minimum_days)
 
 
 class Recovery(pulumi.ComponentResource):
@@ -266,4 +260,19 @@ class Recovery(pulumi.ComponentResource):
                 iam_role_arn=role.arn,
                 validation_window_hours=VALIDATION_HOURS,
                 opts=self._options(),
+            )
+
+
+def check_retention(schedules: Mapping[str, Schedule], minimum_days: int) -> None:
+    """Refuse schedules whose recovery points the vault would not take.
+
+    Raises:
+        ValueError: one keeps fewer days than the vault's least.
+    """
+    for name, schedule in schedules.items():
+        if schedule.keep_days < minimum_days:
+            raise ValueError(
+                f"The schedule {name} keeps {schedule.keep_days} days, but the vault refuses less than "
+                f"{minimum_days}; no backup would ever succeed. Raise keepDays, or lower "
+                "minimumDays."
             )

@@ -20,12 +20,14 @@ from components.training_pipeline import Dataset, TrainingPipeline, TrainingPipe
 from components.web_identity import WebIdentity, WebIdentityArgs
 from components.workload import AwsAccess, Image, Resources
 from components.workspace import Workspace, WorkspaceArgs
+from stacks.operations import Operations, key_domains, service_uses
 
 if TYPE_CHECKING:
     import pulumi
 
     from stacks.release import Images, Release
-    from stacks.schema import Settings, Size
+    from stacks.schema import Settings
+    from stacks.section import Size
 
 SERVING = "serving"
 
@@ -36,6 +38,7 @@ class Environment:
     Attributes:
         encryption: a key for each domain of data.
         data_stores: buckets and tables under those keys.
+        operations: how it is closed off, watched, backed up and paid for.
         web_identity: the cluster's token issuer, as AWS knows it.
         workspace: the namespace of the application.
         platform: the cluster's add-ons.
@@ -49,6 +52,9 @@ class Environment:
         self._images = images
         self.encryption = self._encrypt()
         self.data_stores = self._store()
+        self.operations = Operations(
+            settings, self._tags, self._durability, self.encryption, self.data_stores
+        )
         self.web_identity = self._know_the_cluster()
         self.workspace = Workspace("workspace", WorkspaceArgs(self._tags, settings.workloads.namespace))
         self.platform = self._equip()
@@ -110,7 +116,9 @@ class Environment:
                     KeyDomain.DATA: records,
                     KeyDomain.ARTIFACTS: DataClass.CONFIDENTIAL,
                     KeyDomain.RECORDS: records,
+                    **key_domains(settings),
                 },
+                service_uses=service_uses(settings, self._tags),
                 deletion_window_days=settings.data.key_deletion_window_days,
                 multi_region=settings.data.multi_region_keys,
                 durability=self._durability,

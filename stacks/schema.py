@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from app import contract
-from components.proxies import NODE_PORTS, Exposure
+from components.bucket import LockMode
+from components.network import check_layout
 from components.tags import DataClass
-from components.workload import PullPolicy
+from stacks.cluster_schema import Edge, Platform, Workloads
+from stacks.operations_schema import (  # noqa: TC001 - Pydantic reads annotations when it builds the model
+    Audit,
+    Budget,
+    Monitoring,
+    Network,
+    Oversight,
+    Recovery,
+)
 from stacks.release import Images  # noqa: TC001 - Pydantic reads annotations when it builds the model
+from stacks.section import (
+    CHECKOUT,
+    MINIMUM_LOG_DAYS,
+    AccountId,
+    Bytes,
+    Days,
+    DnsLabel,
+    EnvironmentName,
+    Replicas,
+    Seconds,
+    Section,
+    Size,
+)
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-
-MINIMUM_LOG_DAYS = 183
-"""Six months, the least for logs of a high-risk AI system (EU AI Act, Regulation 2024/1689, Art. 26(6))."""
-
-DnsLabel = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$")]
-EnvironmentName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")]
-"""At most 20 characters, as bucket names of 63 hold it beside project, role and account."""
-Cpu = Annotated[str, Field(pattern=r"^([1-9]\d*m|[1-9]\d*)$")]
-"""Kubernetes CPU quantity: `250m`, or whole cores."""
-Bytes = Annotated[str, Field(pattern=r"^[1-9]\d*(Ki|Mi|Gi)$")]
-"""Kubernetes quantity of bytes, such as `512Mi`."""
-Days = Annotated[int, Field(ge=1, le=36500)]
-Seconds = Annotated[int, Field(ge=1, le=86400)]
-Replicas = Annotated[int, Field(ge=1, le=1000)]
-AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
-
-
-class Section(BaseModel):
-    """Part of the config: camel case in the file, nothing unknown, nothing coerced."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Ownership(Section):
@@ -44,13 +43,6 @@ class Ownership(Section):
 
     owner: str
     cost_centre: str
-
-
-class Size(Section):
-    """What one container asks of its node: CPU it is scheduled by, memory it may use."""
-
-    cpu: Cpu
-    memory: Bytes
 
 
 class Data(Section):
@@ -106,110 +98,13 @@ class Identity(Section):
 
     issuer_url: Annotated[str, Field(pattern=r"^https://[^\s/]+[^\s]*[^\s/]$")]
     provider_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::\d{12}:oidc-provider/.+$")] | None = None
-    thumbprints: list[Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = []
+    thumbprints: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")], ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.provider_arn and self.thumbprints:
             raise ValueError(
                 "thumbprints beside an existing providerArn mean nothing. Leave out one of them."
-            )
-        return self
-
-
-class Workloads(Section):
-    """`plinth:workloads`: what all pods of the application share.
-
-    Attributes:
-        namespace: where they run, default plinth.
-        monitoring_namespace: whose pods may read metrics, default monitoring.
-        image_pull_policy: Never where images are loaded into the node beforehand, default IfNotPresent.
-        emulator_url: address of an AWS emulator as pods reach it, default None: AWS itself.
-        aws_networks: networks (CIDR) in which AWS is reached, default everywhere, port 443 only.
-    """
-
-    namespace: DnsLabel = "plinth"
-    monitoring_namespace: DnsLabel = "monitoring"
-    image_pull_policy: PullPolicy = PullPolicy.IF_NOT_PRESENT
-    emulator_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+$")] | None = None
-    aws_networks: Annotated[
-        list[Annotated[str, Field(pattern=r"^[0-9a-f.:]+/\d+$")]], Field(min_length=1)
-    ] = ["0.0.0.0/0"]
-
-
-class Platform(Section):
-    """`plinth:platform`: the cluster's add-ons.
-
-    Attributes:
-        gateway_chart: Envoy Gateway's chart: `oci://...`, or a folder relative to the checkout.
-        gateway_chart_version: of the chart; none for a folder.
-        gateway_replicas: controllers, default 2.
-        gateway_size: of each, default 100m and 256Mi.
-    """
-
-    gateway_chart: str = "oci://docker.io/envoyproxy/gateway-helm"
-    gateway_chart_version: str | None = "v1.8.0"
-    gateway_replicas: Replicas = 2
-    gateway_size: Size = Size(cpu="100m", memory="256Mi")
-
-    @property
-    def chart_reference(self) -> str:
-        """The chart as Helm finds it from any working directory."""
-        return (
-            self.gateway_chart if urlsplit(self.gateway_chart).scheme else str(CHECKOUT / self.gateway_chart)
-        )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        remote = bool(urlsplit(self.gateway_chart).scheme)
-        if remote and self.gateway_chart_version is None:
-            raise ValueError(
-                f"gatewayChart {self.gateway_chart} has no gatewayChartVersion; name the version."
-            )
-        if not remote and self.gateway_chart_version is not None:
-            raise ValueError(
-                f"gatewayChart {self.gateway_chart} is a folder, which is one version. "
-                "Set gatewayChartVersion to null."
-            )
-        return self
-
-
-class Edge(Section):
-    """`plinth:edge`: the way in.
-
-    Attributes:
-        exposure: LoadBalancer (default) or NodePort.
-        node_port: 30000 to 32767, with NodePort only.
-        certificate_secret: TLS Secret in the gateway's namespace; without it `allow_plain_http` is needed.
-        allow_plain_http: default False.
-        hostname: the only host name answered, default None: any.
-        service_annotations: for the load balancer's controller.
-        replicas: proxies, default 2.
-        size: of each, default 100m and 256Mi.
-    """
-
-    exposure: Exposure = Exposure.LOAD_BALANCER
-    node_port: Annotated[int, Field(ge=NODE_PORTS.start, lt=NODE_PORTS.stop)] | None = None
-    certificate_secret: str | None = None
-    allow_plain_http: bool = False
-    hostname: str | None = None
-    service_annotations: dict[str, str] = {}
-    replicas: Replicas = 2
-    size: Size = Size(cpu="100m", memory="256Mi")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.certificate_secret is None and not self.allow_plain_http:
-            raise ValueError(
-                "there is no certificateSecret, and plain HTTP is not allowed. Name a TLS Secret, or "
-                "accept the risk with allowPlainHttp: true."
-            )
-        if self.certificate_secret is not None and self.allow_plain_http:
-            raise ValueError("allowPlainHttp: true contradicts certificateSecret. Leave out one of them.")
-        if (self.exposure is Exposure.NODE_PORT) != (self.node_port is not None):
-            raise ValueError(
-                f"exposure: {self.exposure} with nodePort: {self.node_port}; a node port is "
-                "needed for NodePort, and means nothing for LoadBalancer. Correct one of them."
             )
         return self
 
@@ -230,7 +125,7 @@ class Training(Section):
     dataset: str
     dataset_name: DnsLabel
     model: str = contract.MODEL_NAME
-    hyperparameters: dict[str, str | int | float | bool | None] = {}
+    hyperparameters: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     size: Size = Size(cpu="500m", memory="2Gi")
     scratch: Bytes = "1Gi"
     deadline_seconds: Seconds = 1800
@@ -284,12 +179,36 @@ class Settings(Section):
     edge: Edge
     training: Training
     serving: Serving = Serving()
+    network: Network | None = None
+    audit: Audit | None = None
+    monitoring: Monitoring | None = None
+    oversight: Oversight | None = None
+    recovery: Recovery | None = None
+    budget: Budget | None = None
     images: Images | None = None
 
     @property
     def account_id(self) -> str:
         """The one account that the provider may change."""
         return self.accounts[0]
+
+    @model_validator(mode="after")
+    def _routable(self) -> Self:
+        network = self.network
+        if network is not None:
+            check_layout(
+                self.region, network.cidr, network.zones, network.taken, single_zone=network.single_zone
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lockable(self) -> Self:
+        if self.data.force_destroy and self.audit and self.audit.lock_mode is LockMode.COMPLIANCE:
+            raise ValueError(
+                "data.forceDestroy: true contradicts audit.lockMode: COMPLIANCE; nobody can empty a locked "
+                "archive. Set lockMode to GOVERNANCE, or forceDestroy to false."
+            )
+        return self
 
     @model_validator(mode="after")
     def _region_allowed(self) -> Self:

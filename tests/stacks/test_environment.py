@@ -19,9 +19,12 @@ IMAGES = Images(**{name: f"localhost/{name}@{digest}" for name, digest in DIGEST
 RELEASE = Release(model="support2-mortality", version="0123456789ab", artifact_sha256="b" * 64)
 
 
-def declare(release: Release | None) -> Recording:
-    settings = load_file("local")
-    return record(lambda: Environment(settings, IMAGES, release).exports(), stack="local")
+OTHERS = ("dev", "staging", "prod", "recovery")
+
+
+def declare(release: Release | None, stack: str = "local") -> Recording:
+    settings = load_file(stack)
+    return record(lambda: Environment(settings, IMAGES, release).exports(), stack=stack)
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +126,73 @@ def test_every_namespace_admits_restricted_pods_only(released: Recording) -> Non
 def test_every_resource_belongs_to_a_component(released: Recording) -> None:
     strays = [r.name for r in released.resources if not r.type.startswith("plinth:") and not r.parent]
     assert strays == []
+
+
+@pytest.fixture(scope="module", params=OTHERS)
+def other(request: pytest.FixtureRequest) -> Recording:
+    return declare(RELEASE, request.param)
+
+
+def test_every_environment_on_aws_is_whole(other: Recording) -> None:
+    for component in (
+        "Network",
+        "Audit",
+        "Oversight",
+        "Monitoring",
+        "Recovery",
+        "Budget",
+        "InferenceService",
+    ):
+        assert len(other.of(f"plinth:index:{component}")) == 1
+
+
+def test_every_store_of_an_environment_is_backed_up(other: Recording) -> None:
+    saved = set(other.one("Selection", "recovery-selection").inputs["resources"])
+    tables = {table.inputs["arn"] for table in other.of("aws:dynamodb/table:Table")}
+    buckets = {
+        bucket.inputs["arn"]
+        for bucket in other.of("aws:s3/bucket:Bucket")
+        if bucket.name.startswith("data-") and "access-logs" not in bucket.name
+    }
+    assert saved == tables | buckets
+
+
+def test_the_trail_watches_every_store(other: Recording) -> None:
+    selectors = other.one("Trail").inputs["advancedEventSelectors"]
+    (watched,) = [
+        field["startsWiths"]
+        for selector in selectors
+        for field in selector["fieldSelectors"]
+        if field["field"] == "resources.ARN"
+    ]
+    assert len(watched) == 4
+
+
+def test_every_key_admits_the_services_that_encrypt_with_it(other: Recording) -> None:
+    policies = {key.name: key.inputs["policy"] for key in other.of("aws:kms/key:Key")}
+    assert "cloudtrail.amazonaws.com" in policies["encryption-logs"]
+    assert "logs." in policies["encryption-logs"]
+    assert "cloudwatch.amazonaws.com" in policies["encryption-messages"]
+    assert '"Service":' not in policies["encryption-data"]
+
+
+def test_the_trail_is_the_one_that_its_key_admits(other: Recording) -> None:
+    policy = json.loads(other.one("aws:kms/key:Key", "encryption-logs").inputs["policy"])
+    (admitted,) = [
+        s for s in policy["Statement"] if s["Principal"] == {"Service": "cloudtrail.amazonaws.com"}
+    ]
+    trail = other.one("Trail").inputs["name"]
+    assert admitted["Condition"]["StringEquals"]["aws:SourceArn"].endswith(f":trail/{trail}")
+
+
+@pytest.mark.parametrize("stack", ["staging", "prod", "recovery"])
+def test_data_that_can_not_be_made_again_is_protected_and_retained(stack: str) -> None:
+    stateful = (
+        "aws:s3/bucket:Bucket",
+        "aws:dynamodb/table:Table",
+        "aws:kms/key:Key",
+        "aws:backup/vault:Vault",
+    )
+    kept = [resource for resource in declare(None, stack).resources if resource.type in stateful]
+    assert len(kept) > 10
+    assert all(resource.protect and resource.retain for resource in kept)

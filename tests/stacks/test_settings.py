@@ -124,6 +124,40 @@ def test_contradictions_are_refused_with_both_sides(path: str, value: Any, words
     assert words in refusal(changed(path, value))
 
 
+NETWORK = {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a", "eu-central-1b"]}
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "words"),
+    [
+        ("network", {**NETWORK, "taken": ["10.20.3.0/24"]}, "overlaps 10.20.3.0/24"),
+        ("network", {**NETWORK, "zones": ["eu-central-1a"]}, "has one zone"),
+        ("network", {**NETWORK, "zones": ["eu-west-1a", "eu-west-1b"]}, "not in the Region eu-central-1"),
+        ("network", {**NETWORK, "flowLogDays": 91}, "CloudWatch Logs offers"),
+        ("audit", {"retentionDays": 182}, "greater than or equal to 183"),
+        ("audit", {"searchDays": 91}, "CloudWatch Logs offers"),
+        ("monitoring", {"emails": []}, "emails"),
+        ("monitoring", {"emails": ["nobody"]}, "'nobody'"),
+        ("recovery", {"schedules": {}}, "schedules"),
+        ("recovery", {"schedules": {"daily": {"cron": "cron(0 1 * * ? *)", "keepDays": 6}}}, "less than 7"),
+        (
+            "recovery",
+            {"schedules": {"all": {"cron": "cron(0 1 * * ? *)", "keepDays": 36, "continuous": True}}},
+            "at most 35",
+        ),
+        ("budget", {"monthlyUsd": 0, "emails": ["a@example.org"]}, "greater than 0"),
+    ],
+)
+def test_operations_that_can_not_work_are_refused(section: str, value: dict[str, Any], words: str) -> None:
+    assert words in refusal(changed(f"plinth:{section}", value))
+
+
+def test_a_locked_archive_that_is_to_be_emptied_is_a_contradiction() -> None:
+    config = changed("plinth:audit", {})
+    config["plinth:data"] |= {"forceDestroy": True, "protect": False, "retain": False}
+    assert "nobody can empty a locked archive" in refusal(config)
+
+
 def test_somebody_elses_identity_provider_with_fingerprints_is_refused() -> None:
     config = changed("plinth:identity.thumbprints", ["0" * 40])
     config["plinth:identity"]["providerArn"] = "arn:aws:iam::123456789012:oidc-provider/oidc.example.org"
