@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SUITE = "bookworm"
 PACKAGES = ("ca-certificates", "libstdc++6", "python3", "python3-venv", "usr-is-merged")
-"""`usr-is-merged` keeps `usrmerge` out, which would bring 48 MB of Perl."""
+"""ONNX Runtime needs `libstdc++6`. `usr-is-merged` keeps `usrmerge` out, which would bring 48 MB of Perl."""
 
 PYTHON = "3.11"
 """The suite's Python, for which wheels are chosen."""
