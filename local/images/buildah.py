@@ -37,6 +37,14 @@ class Buildah:
         self._driver = ""
         self._base = ""
 
+    @staticmethod
+    def storage(folder: Path, driver: str) -> list[str]:
+        """How every buildah command begins: isolated, and with a storage that is nobody else's."""
+        return [
+            *(*CONTAINED, "buildah", "--root", str(folder / "root"), "--runroot", str(folder / "run")),
+            *("--storage-driver", driver),
+        ]
+
     def prepare(self) -> None:
         """Have the base in the storage."""
         self._driver = self._working_driver()
@@ -93,14 +101,7 @@ class Buildah:
         return self._cache.work / "pip.conf"
 
     def _command(self, *words: str, driver: str = "") -> list[str]:
-        layers = self._cache.layers
-        return [
-            *CONTAINED,
-            "buildah",
-            *("--root", str(layers / "root"), "--runroot", str(layers / "run")),
-            *("--storage-driver", driver or self._driver),
-            *words,
-        ]
+        return [*self.storage(self._cache.layers, driver or self._driver), *words]
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN_SETTINGS)}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filelock
+
 from local.images import base
-from local.images.cache import ImageCache
+from local.images.cache import UNFINISHED, ImageCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from local.images.names import BuiltImage
     from local.progress import Progress
@@ -96,3 +99,48 @@ def _disk_usage(folder: Path) -> int:
                 seen.add((stat.st_dev, stat.st_ino))
             total += stat.st_blocks * 512
     return total
+
+
+def clean(cache: Path) -> list[str]:
+    """Remove what a killed build left behind, unless one runs right now.
+
+    Builds mount in namespaces of their own, so there should be no mount to find; one that is found (an older
+    version's, a person's) is taken away all the same, because nothing below it could be removed.
+
+    Args:
+        cache: the instance's cache folder.
+
+    Returns:
+        What was found and removed, in words.
+    """
+    images = ImageCache.of(cache)
+    if not images.folder.is_dir():
+        return []
+    lock = filelock.FileLock(images.folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return []
+    try:
+        found = [f"mount {point}" for point in _mounts_below(images.folder) if _unmounted(point)]
+        if images.work.exists():
+            found.append(f"unfinished work in {images.work}")
+        if (images.layers / UNFINISHED).exists():
+            found.append(f"builder's storage in {images.layers}, in use when its build was killed")
+        images.repair()
+    finally:
+        lock.release()
+    return found
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    """Mount points below a folder, innermost first."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    # The kernel writes a blank as \\040.
+    below = [point for point in points if point.startswith(f"{str(folder).replace(' ', chr(92) + '040')}/")]
+    return sorted(below, key=len, reverse=True)
+
+
+def _unmounted(point: str) -> bool:
+    words = ["umount", "--lazy", point.replace("\\040", " ")]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0  # noqa: S603 - our own words

@@ -220,7 +220,8 @@ def pack(layout: Path, archive: Path, repository: str) -> str:
 
     Args:
         layout: an OCI layout with one image.
-        archive: file to write; only the blobs that the image refers to go in.
+        archive: file to write; only the blobs that the image refers to go in. Docker's own index stands
+            beside OCI's, so that `docker load` reads it, too.
         repository: name without digest; with the digest it becomes the name that containerd gives it.
 
     Returns:
@@ -240,13 +241,14 @@ def pack(layout: Path, archive: Path, repository: str) -> str:
     with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
         _add_bytes(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         _add_bytes(tar, "index.json", _index(descriptor))
+        _add_bytes(tar, "manifest.json", _docker_manifest(manifest, repository, digest))
         for name in dict.fromkeys(names):
             blob = _blob(layout, name)
             if digest_of(blob) != name:
                 raise LocalError(
                     f"{blob} was damaged while the image was written. Look at the disk; build again."
                 )
-            info = tarfile.TarInfo(f"blobs/{name.replace(':', '/')}")
+            info = tarfile.TarInfo(_place(name))
             info.size = blob.stat().st_size
             info.mode = 0o644
             with blob.open("rb") as stream:
@@ -282,8 +284,8 @@ def read(archive: Path) -> Contents:
     try:
         with tarfile.open(archive) as tar:
             descriptor = json.loads(_member(tar, "index.json"))["manifests"][0]
-            manifest = json.loads(_member(tar, f"blobs/{descriptor['digest'].replace(':', '/')}"))
-            config = json.loads(_member(tar, f"blobs/{manifest['config']['digest'].replace(':', '/')}"))
+            manifest = json.loads(_member(tar, _place(descriptor["digest"])))
+            config = json.loads(_member(tar, _place(manifest["config"]["digest"])))
     except (OSError, tarfile.TarError, KeyError, IndexError, ValueError) as error:
         raise LocalError(
             f"{archive} is not an image archive ({error}). Remove it; `make up` builds it anew."
@@ -303,6 +305,27 @@ def _compact(value: object) -> bytes:
 
 def _index(descriptor: Mapping[str, Any]) -> bytes:
     return _compact({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [descriptor]})
+
+
+def tag(digest: str) -> str:
+    """The tag that an image gets where a digest alone won't do: the digest's first 12 places."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def _docker_manifest(manifest: Mapping[str, Any], repository: str, digest: str) -> bytes:
+    return _compact(
+        [
+            {
+                "Config": _place(manifest["config"]["digest"]),
+                "RepoTags": [f"{repository}:{tag(digest)}"],
+                "Layers": [_place(layer["digest"]) for layer in manifest["layers"]],
+            }
+        ]
+    )
+
+
+def _place(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
 
 
 def _blob(layout: Path, digest: str) -> Path:
