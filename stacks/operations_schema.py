@@ -30,7 +30,7 @@ def _offered(days: int) -> int:
 LogDays = Annotated[int, AfterValidator(_offered)]
 """Days that a log group keeps; CloudWatch offers some only."""
 
-PRIVATE_SERVICES = ("ec2", "ecr.api", "ecr.dkr", "kms", "logs", "sts")
+PRIVATE_SERVICES = ("ec2", "ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sns", "sqs", "sts")
 """What private nodes and pods call, besides S3 and DynamoDB: without one of them they don't start."""
 
 
@@ -43,7 +43,7 @@ class Network(Section):
         taken: networks that it must not overlap.
         services: AWS services with interface endpoints; each costs by the hour and zone.
         nat: a way to the internet, default False.
-        flow_log_days: default 90.
+        flow_log_days: default 365.
         single_zone: accept one zone, default False.
     """
 
@@ -52,7 +52,7 @@ class Network(Section):
     taken: tuple[Network4, ...] = ()
     services: tuple[str, ...] = PRIVATE_SERVICES
     nat: bool = False
-    flow_log_days: LogDays = 90
+    flow_log_days: LogDays = 365
     single_zone: bool = False
 
 
