@@ -56,7 +56,9 @@ class Adoption:
         tag = wanted.tags[URN_TAG]
         if kind.from_arn is not None:
             arns = self._tagged(aws.region).get(tag, [])
-            candidates = [kind.from_arn(arn) for arn in arns if kind.owns_arn is None or kind.owns_arn(arn)]
+            candidates = [
+                kind.from_arn(aws, arn) for arn in arns if kind.owns_arn is None or kind.owns_arn(arn)
+            ]
         elif kind.find_by_tag is not None:
             found = kind.find_by_tag(aws, wanted, resource, tag)
             candidates = [found] if found else []

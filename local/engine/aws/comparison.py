@@ -29,7 +29,7 @@ def meaning(kind: ResourceType, name: str, value: Any) -> Any:  # noqa: ANN401 -
     if isinstance(value, Asset):
         return value.hash or value.text or value.path or value.uri
     if name in kind.documents:
-        return canonical(value)
+        return canonical(value) if value not in ("", None) else None
     if name in kind.unordered and isinstance(value, list):
         value = sorted((_plain(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
     value = _plain(value)

@@ -399,7 +399,7 @@ TYPES = (
         },
         tagging=by_target("dynamodb", "ResourceArn", read="list_tags_of_resource"),
         identify=lambda _aws, wanted: str(wanted["name"]),
-        from_arn=lambda arn: arn.rsplit("/", 1)[-1],
+        from_arn=lambda _aws, arn: arn.rsplit("/", 1)[-1],
         owns_arn=lambda arn: ":dynamodb:" in arn and ":table/" in arn,
         check=_check,
     ),

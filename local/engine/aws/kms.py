@@ -182,7 +182,7 @@ TYPES = (
             key="TagKey",
             value="TagValue",
         ),
-        from_arn=lambda arn: arn.rsplit("/", 1)[-1],
+        from_arn=lambda _aws, arn: arn.rsplit("/", 1)[-1],
         owns_arn=lambda arn: ":kms:" in arn,
         check=_check_key,
     ),

@@ -162,8 +162,8 @@ class AwsProvider(Provider):
                 found = orphans.find_named(kind, aws, wanted) if orphans and error.conflict else None
                 if found is None and error.conflict:
                     raise ProviderError(
-                        f"{str(error).rstrip('.')}. It exists and does not belong to this resource. Give another name, or "
-                        "bring it under this one: `pulumi import`."
+                        f"{str(error).rstrip('.')}. It exists and does not belong to this resource. "
+                        "Give another name, or bring it under this one: `pulumi import`."
                     ) from error
                 if found is None:
                     raise

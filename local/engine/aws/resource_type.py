@@ -165,7 +165,7 @@ class ResourceType:
     remembers: tuple[str, ...] = ()
     tagging: Tagging | None = None
     identify: Callable[[Aws, Wanted], str] | None = None
-    from_arn: Callable[[str], str] | None = None
+    from_arn: Callable[[Aws, str], str] | None = None
     owns_arn: Callable[[str], bool] | None = None
     find_by_tag: Callable[[Aws, Wanted, str, str], str | None] | None = None
     takes: frozenset[str] = frozenset()

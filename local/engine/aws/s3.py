@@ -119,7 +119,7 @@ BUCKET: Final = ResourceType(
     remembers=("forceDestroy",),
     tagging=Tagging(_read_tags, _write_tags, _remove_tags),
     identify=_identify,
-    from_arn=lambda arn: arn.rsplit(":", 1)[-1],
+    from_arn=lambda _aws, arn: arn.rsplit(":", 1)[-1],
     owns_arn=lambda arn: arn.startswith("arn:") and arn.split(":")[2] == "s3",
 )
 

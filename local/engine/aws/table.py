@@ -10,10 +10,16 @@ if TYPE_CHECKING:
     from local.engine.aws.resource_type import ResourceType
 
 MODULES: Final = {
+    "cloudwatch": "cloudwatch",
     "dynamodb": "dynamodb",
+    "ecr": "ecr",
     "iam": "iam",
     "kms": "kms",
     "s3": "s3",
+    "secretsmanager": "secretsmanager",
+    "sns": "sns",
+    "sqs": "sqs",
+    "ssm": "ssm",
 }
 """The SDK's module of a token, with ours that holds its types."""
 

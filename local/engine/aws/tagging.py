@@ -73,6 +73,7 @@ def by_target(  # noqa: PLR0913 - one argument for each thing in which services 
     value: str = "Value",
     mapping: bool = False,
     answer: str | None = None,
+    also: Mapping[str, Any] | None = None,
 ) -> Tagging:
     """Tagging by three operations that take a target.
 
@@ -89,18 +90,20 @@ def by_target(  # noqa: PLR0913 - one argument for each thing in which services 
         value: name of a tag's value.
         mapping: tags are a mapping rather than a list.
         answer: member of the answer that holds tags, if not the same as `tags`.
+        also: parameters that all three operations want.
     """
+    more = dict(also or {})
     of = of or (lambda _identity, known: known["arn"])
 
     def reading(aws: Aws, identity: str, known: Properties) -> Tags:
-        answered = aws.call(service, read, **{target: of(identity, known)})
+        answered = aws.call(service, read, **{target: of(identity, known)}, **more)
         return from_pairs(answered.get(answer or tags), key, value)
 
     def writing(aws: Aws, identity: str, known: Properties, wanted: Tags) -> None:
         listed = wanted if mapping else pairs(wanted, key, value)
-        aws.call(service, write, **{target: of(identity, known), tags: listed})
+        aws.call(service, write, **{target: of(identity, known), tags: listed}, **more)
 
     def removing(aws: Aws, identity: str, known: Properties, names: list[str]) -> None:
-        aws.call(service, remove, **{target: of(identity, known), keys: names})
+        aws.call(service, remove, **{target: of(identity, known), keys: names}, **more)
 
     return Tagging(reading, writing, removing)

@@ -64,7 +64,12 @@ OTHER_KEY_POLICY = KEY_POLICY.replace("Root", "Owner")
 def key(engine: Engine) -> Mapping[str, Any]:
     made = engine.client("kms").create_key()["KeyMetadata"]
     other = engine.client("kms").create_key()["KeyMetadata"]
-    return {"key": made["KeyId"], "key_arn": made["Arn"], "other_key": other["KeyId"], "other_key_arn": other["Arn"]}
+    return {
+        "key": made["KeyId"],
+        "key_arn": made["Arn"],
+        "other_key": other["KeyId"],
+        "other_key_arn": other["Arn"],
+    }
 
 
 def buckets(*, lock: bool = False) -> Needs:
@@ -207,7 +212,12 @@ S3 = [
         {
             "bucket": "{bucket}",
             "queues": [
-                {"queueArn": "{queue_arn}", "events": ["s3:ObjectCreated:*"], "filterPrefix": "raw/", "id": "q"}
+                {
+                    "queueArn": "{queue_arn}",
+                    "events": ["s3:ObjectCreated:*"],
+                    "filterPrefix": "raw/",
+                    "id": "q",
+                }
             ],
         },
         {"eventbridge": True},
@@ -384,4 +394,246 @@ IAM = [
     ),
 ]
 
-EXAMPLES = [*KMS, *S3, *DYNAMODB, *IAM]
+
+def queue(engine: Engine) -> Mapping[str, Any]:
+    sqs = engine.client("sqs")
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("needed", "other-needed")]
+    arns = [f"arn:aws:sqs:eu-central-1:{ACCOUNT}:{name}" for name in ("needed", "other-needed")]
+    return {"queue": urls[0], "other_queue": urls[1], "queue_arn": arns[0], "other_queue_arn": arns[1]}
+
+
+def topic(engine: Engine) -> Mapping[str, Any]:
+    sns = engine.client("sns")
+    return {
+        **queue(engine),
+        "topic": sns.create_topic(Name="needed")["TopicArn"],
+        "other_topic": sns.create_topic(Name="other-needed")["TopicArn"],
+    }
+
+
+QUEUE_POLICY = policy(statement(Principal="*", Effect="Deny", Action=["sqs:SendMessage"], Resource="*"))
+OTHER_QUEUE_POLICY = policy(statement(Principal="*", Effect="Deny", Action=["sqs:*"], Resource="*"))
+TOPIC_POLICY = policy(statement(Principal="*", Effect="Deny", Action=["SNS:Publish"], Resource="*"))
+OTHER_TOPIC_POLICY = policy(statement(Principal="*", Effect="Deny", Action=["SNS:Subscribe"], Resource="*"))
+
+SQS = [
+    Example(
+        "aws:sqs/queue:Queue",
+        {
+            "kmsMasterKeyId": "{key}",
+            "messageRetentionSeconds": 86400,
+            "redrivePolicy": json.dumps({"deadLetterTargetArn": "{queue_arn}", "maxReceiveCount": 3}),
+            "tags": {"owner": "oversight"},
+        },
+        {"visibilityTimeoutSeconds": 120, "messageRetentionSeconds": 3600, "tags": {"owner": "data"}},
+        {"fifoQueue": True, "name": "ordered.fifo", "redrivePolicy": None},
+        lambda engine: {**key(engine), **queue(engine)},
+    ),
+    Example(
+        "aws:sqs/queuePolicy:QueuePolicy",
+        {"queueUrl": "{queue}", "policy": QUEUE_POLICY},
+        {"policy": OTHER_QUEUE_POLICY},
+        {"queueUrl": "{other_queue}"},
+        queue,
+    ),
+    Example(
+        "aws:sqs/redrivePolicy:RedrivePolicy",
+        {
+            "queueUrl": "{queue}",
+            "redrivePolicy": json.dumps({"deadLetterTargetArn": "{other_queue_arn}", "maxReceiveCount": 3}),
+        },
+        {"redrivePolicy": json.dumps({"deadLetterTargetArn": "{other_queue_arn}", "maxReceiveCount": 5})},
+        {
+            "queueUrl": "{other_queue}",
+            "redrivePolicy": json.dumps({"deadLetterTargetArn": "{queue_arn}", "maxReceiveCount": 3}),
+        },
+        queue,
+    ),
+    Example(
+        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+        {"queueUrl": "{queue}", "redriveAllowPolicy": json.dumps({"redrivePermission": "allowAll"})},
+        {"redriveAllowPolicy": json.dumps({"redrivePermission": "denyAll"})},
+        {"queueUrl": "{other_queue}"},
+        queue,
+    ),
+]
+
+SNS = [
+    Example(
+        "aws:sns/topic:Topic",
+        {"kmsMasterKeyId": "{key}", "displayName": "Alerts", "tags": {"owner": "ops"}},
+        {"displayName": "Alarms", "kmsMasterKeyId": "{other_key}", "tags": {"owner": "data"}},
+        {"name": "other-name"},
+        key,
+    ),
+    Example(
+        "aws:sns/topicPolicy:TopicPolicy",
+        {"arn": "{topic}", "policy": TOPIC_POLICY},
+        {"policy": OTHER_TOPIC_POLICY},
+        {"arn": "{other_topic}"},
+        topic,
+    ),
+    Example(
+        "aws:sns/topicSubscription:TopicSubscription",
+        {
+            "topic": "{topic}",
+            "protocol": "sqs",
+            "endpoint": "{queue_arn}",
+            "filterPolicy": json.dumps({"kind": ["drift"]}),
+        },
+        {"rawMessageDelivery": True, "filterPolicy": json.dumps({"kind": ["quality"]})},
+        {"topic": "{other_topic}"},
+        topic,
+    ),
+]
+
+CLOUDWATCH = [
+    Example(
+        "aws:cloudwatch/logGroup:LogGroup",
+        {"retentionInDays": 365, "kmsKeyId": "{key_arn}", "tags": {"owner": "ops"}},
+        {"retentionInDays": 30, "tags": {"owner": "data"}},
+        {"name": "/plinth/other"},
+        key,
+    ),
+    Example(
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter",
+        {
+            "logGroupName": "{group}",
+            "pattern": '{ $.level = "error" }',
+            "metricTransformation": {
+                "name": "errors",
+                "namespace": "plinth",
+                "value": "1",
+                "defaultValue": "0",
+            },
+        },
+        {"pattern": "error"},
+        {"logGroupName": "{other_group}"},
+        lambda engine: {
+            name: engine.client("logs").create_log_group(logGroupName=f"/needed/{name}") and f"/needed/{name}"
+            for name in ("group", "other_group")
+        },
+    ),
+    Example(
+        "aws:cloudwatch/metricAlarm:MetricAlarm",
+        {
+            "comparisonOperator": "GreaterThanThreshold",
+            "evaluationPeriods": 2,
+            "metricName": "Errors",
+            "namespace": "plinth",
+            "period": 60,
+            "statistic": "Sum",
+            "threshold": 3,
+            "dimensions": {"Service": "inference"},
+            "alarmActions": ["arn:aws:sns:eu-central-1:123456789012:alerts"],
+            "tags": {"owner": "ops"},
+        },
+        {
+            "threshold": 4.5,
+            "treatMissingData": "breaching",
+            "actionsEnabled": False,
+            "tags": {"owner": "data"},
+        },
+        {"name": "other-alarm"},
+    ),
+    Example(
+        "aws:cloudwatch/dashboard:Dashboard",
+        {"dashboardName": "plinth", "dashboardBody": json.dumps({"widgets": []})},
+        {"dashboardBody": json.dumps({"widgets": [{"type": "text", "properties": {"markdown": "x"}}]})},
+        {"dashboardName": "other"},
+    ),
+]
+
+
+def repository(engine: Engine) -> Mapping[str, Any]:
+    ecr = engine.client("ecr")
+    for name in ("needed", "other-needed"):
+        ecr.create_repository(repositoryName=name)
+    return {"repository": "needed", "other_repository": "other-needed"}
+
+
+def lifecycle(count: int) -> str:
+    rule = {
+        "rulePriority": 1,
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count},
+        "action": {"type": "expire"},
+    }
+    return json.dumps({"rules": [rule]})
+
+
+ECR = [
+    Example(
+        "aws:ecr/repository:Repository",
+        {
+            "imageTagMutability": "IMMUTABLE",
+            "imageScanningConfiguration": {"scanOnPush": True},
+            "encryptionConfigurations": [{"encryptionType": "KMS", "kmsKey": "{key_arn}"}],
+            "tags": {"owner": "ml"},
+        },
+        {
+            "imageTagMutability": "MUTABLE",
+            "imageScanningConfiguration": {"scanOnPush": False},
+            "tags": {"owner": "data"},
+        },
+        {"encryptionConfigurations": [{"encryptionType": "AES256"}]},
+        key,
+    ),
+    Example(
+        "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+        {"repository": "{repository}", "policy": lifecycle(10)},
+        {"policy": lifecycle(20)},
+        {"repository": "{other_repository}"},
+        repository,
+    ),
+    Example(
+        "aws:ecr/repositoryPolicy:RepositoryPolicy",
+        {
+            "repository": "{repository}",
+            "policy": policy({"Effect": "Deny", "Principal": "*", "Action": ["ecr:DeleteRepository"]}),
+        },
+        {"policy": policy({"Effect": "Deny", "Principal": "*", "Action": ["ecr:*"]})},
+        {"repository": "{other_repository}"},
+        repository,
+    ),
+]
+
+
+def secret(engine: Engine) -> Mapping[str, Any]:
+    client = engine.client("secretsmanager")
+    return {
+        "secret": client.create_secret(Name="needed")["ARN"],
+        "other_secret": client.create_secret(Name="other-needed")["ARN"],
+    }
+
+
+SECRETS = [
+    Example(
+        "aws:secretsmanager/secret:Secret",
+        {
+            "description": "database",
+            "kmsKeyId": "{key_arn}",
+            "recoveryWindowInDays": 0,
+            "tags": {"owner": "data"},
+        },
+        {"description": "registry", "kmsKeyId": "{other_key_arn}", "tags": {"owner": "ml"}},
+        {"name": "other-name"},
+        key,
+        frozenset({"recoveryWindowInDays"}),
+    ),
+    Example(
+        "aws:secretsmanager/secretVersion:SecretVersion",
+        {"secretId": "{secret}", "secretString": "hunter2"},
+        {},
+        {"secretString": "hunter3"},
+        secret,
+    ),
+    Example(
+        "aws:ssm/parameter:Parameter",
+        {"type": "SecureString", "value": "hunter2", "keyId": "{key}", "tags": {"owner": "data"}},
+        {"value": "hunter3", "description": "a word", "tags": {"owner": "ml"}},
+        {"name": "/plinth/other"},
+        key,
+    ),
+]
+
+EXAMPLES = [*KMS, *S3, *DYNAMODB, *IAM, *SQS, *SNS, *CLOUDWATCH, *ECR, *SECRETS]

@@ -10,6 +10,7 @@ from typing import Any
 from pulumi import _types
 
 from local.engine.aws import sdk
+from local.engine.values import reveal
 
 UNPROMISED = {
     ("aws:s3/bucket:Bucket", "websiteDomain"),  # AWS has it for buckets that are websites only
@@ -23,6 +24,7 @@ def problems(token: str, outputs: Mapping[str, Any]) -> list[str]:
     assert described is not None, token
     found = [f"{name}: the SDK has no such output" for name in outputs if name not in described.outputs]
     types = _types.resource_types(_class(token))
+    outputs = reveal(dict(outputs))
     for name, value in outputs.items():
         if name in types:
             found += _shape(name, value, types[name])
@@ -58,7 +60,11 @@ def _shape(path: str, value: Any, kind: Any) -> list[str]:  # noqa: PLR0911 - an
     if origin in {dict, Mapping}:
         if not isinstance(value, dict):
             return [f"{path}: a mapping is expected, not {value!r}"]
-        return [found for name, one in value.items() for found in _shape(f"{path}.{name}", one, typing.get_args(kind)[1])]
+        return [
+            found
+            for name, one in value.items()
+            for found in _shape(f"{path}.{name}", one, typing.get_args(kind)[1])
+        ]
     if isinstance(kind, type) and _types.is_output_type(kind):
         if not isinstance(value, dict):
             return [f"{path}: an object is expected, not {value!r}"]
@@ -71,10 +77,16 @@ def _shape(path: str, value: Any, kind: Any) -> list[str]:  # noqa: PLR0911 - an
             else:
                 found += _shape(f"{path}.{name}", one, types.get(name, types.get(names[name], Any)))
         return found
-    if kind in {str, bool, int, float} and not isinstance(value, kind) and not (kind is float and isinstance(value, int)):
+    if (
+        kind in {str, bool, int, float}
+        and not isinstance(value, kind)
+        and not (kind is float and isinstance(value, int))
+    ):
         return [f"{path}: {kind.__name__} is expected, not {value!r}"]
     return []
 
 
 def _names(kind: type) -> dict[str, str]:
-    return dict(_types._py_properties(kind) and {python: pulumi for python, pulumi, _ in _types._py_properties(kind)})
+    return dict(
+        _types._py_properties(kind) and {python: pulumi for python, pulumi, _ in _types._py_properties(kind)}
+    )

@@ -15,7 +15,7 @@ from examples import EXAMPLES, Example
 from sdk_shapes import problems
 
 from local.engine.aws import table
-from local.engine.values import UNKNOWN, Properties
+from local.engine.values import UNKNOWN, Properties, reveal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +27,13 @@ _numbers = itertools.count(1)
 STAYS = {
     "aws:kms/keyPolicy:KeyPolicy",  # a key always has a policy
     "aws:s3/bucketVersioning:BucketVersioning",  # can be suspended, never removed
+    "aws:secretsmanager/secretVersion:SecretVersion",  # the current value stays until the secret goes
+    "aws:sns/topicPolicy:TopicPolicy",  # a topic always has a policy
     "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",  # is on for the bucket's life
 }
+
+UNTOLD = {"aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"}
+"""Kept by moto and never shown, so there is nothing to import from."""
 
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.token)
 
@@ -111,7 +116,7 @@ def test_a_change_in_place_keeps_the_resource_and_arrives(life: Life, example: E
     assert problems(example.token, life.outputs) == []
     for name, value in _filled(dict(example.update), life.names).items():
         if value not in ({}, {"attributeName": "", "enabled": False}):
-            assert life.outputs[name] == value, name
+            assert reveal(life.outputs[name]) == value, name
     before = dict(life.outputs)
     assert life.engine.refresh(example.token, life.name)
     assert life.outputs == before, "the emulator says something else than the update"
@@ -119,7 +124,9 @@ def test_a_change_in_place_keeps_the_resource_and_arrives(life: Life, example: E
 
 
 @every_example
-def test_a_change_that_needs_a_new_resource_makes_one_and_removes_the_old(life: Life, example: Example) -> None:
+def test_a_change_that_needs_a_new_resource_makes_one_and_removes_the_old(
+    life: Life, example: Example
+) -> None:
     if not example.replace:
         pytest.skip("nothing of this type needs a new resource")
     life.up()
@@ -144,6 +151,8 @@ def test_what_was_destroyed_is_gone_and_can_be_destroyed_again(life: Life, examp
 
 @every_example
 def test_what_exists_can_be_imported_and_then_needs_no_change(life: Life, example: Example) -> None:
+    if example.token in UNTOLD:
+        pytest.skip("the emulator doesn't tell of it")
     life.up()
     made = life.engine.states.pop(life.name)
     assert life.engine.import_(example.token, life.name, made.identity)
@@ -164,5 +173,5 @@ def test_a_preview_makes_nothing_and_leaves_open_what_is_not_known(life: Life, e
     forecast = life.engine.preview(example.token, life.name, life.inputs)
     for name, value in life.inputs.items():
         assert forecast[name] == value
-    assert "arn" not in forecast or forecast["arn"] is UNKNOWN
+    assert "arn" not in forecast or "arn" in life.inputs or forecast["arn"] is UNKNOWN
     assert life.name not in life.engine.states
