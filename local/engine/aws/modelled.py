@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from botocore.model import Shape
 
+    from local.engine.aws.resource_type import Put
     from local.engine.values import Properties
 
 
@@ -32,6 +33,7 @@ class Calls:
         pick: takes it out of the answer of `read`; None if it isn't there.
         identity: gives its id from what was wanted and the answer of `create`.
         key: gives the parameters that name it, from its id.
+        update_key: the same for `update`, if that wants it in another way.
         read_key: the same for `read`, if that wants it in another way.
         update: operation that changes it.
         names: properties whose parameter has another name, at any depth.
@@ -51,6 +53,7 @@ class Calls:
     pick: Callable[[Any], Any]
     identity: Callable[[Wanted, Any], str]
     key: Callable[[str], dict[str, Any]]
+    update_key: Callable[[str], dict[str, Any]] | None = None
     read_key: Callable[[str], dict[str, Any]] | None = None
     update: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +72,7 @@ def modelled(  # noqa: PLR0913 - what differs between types
     *,
     takes: Iterable[str],
     changes: Iterable[str] = (),
+    starts: Put | None = None,
     parts: tuple[Part, ...] = (),
     replaces: Iterable[str] | None = None,
     **more: Any,  # noqa: ANN401 - whatever else an entry of the table says
@@ -80,6 +84,7 @@ def modelled(  # noqa: PLR0913 - what differs between types
         calls: the operations.
         takes: properties that `create` takes.
         changes: those that `update` takes.
+        starts: a call that always follows the creation.
         parts: properties with calls of their own.
         replaces: those whose change needs a new one; by default, all that nothing changes.
         more: see `ResourceType`.
@@ -91,7 +96,7 @@ def modelled(  # noqa: PLR0913 - what differs between types
         parts = (Part(changing, partial(_put, calls, changing), at_creation=False), *parts)
     return ResourceType(
         sdk_type=sdk_type,
-        create=partial(_create, calls, taken),
+        create=partial(_create, calls, taken, starts),
         read=partial(_read, calls, sdk_type),
         delete=partial(_delete, calls),
         parts=parts,
@@ -112,13 +117,16 @@ def _parameters(
     return dict(to_aws(given, shape, calls.names))
 
 
-def _create(calls: Calls, taken: tuple[str, ...], aws: Aws, wanted: Wanted) -> str:
+def _create(calls: Calls, taken: tuple[str, ...], starts: Put | None, aws: Aws, wanted: Wanted) -> str:
     parameters = {**calls.fixed, **_parameters(calls, aws, calls.create, taken, wanted)}
     if calls.tags and wanted.tags:
         parameter, write = calls.tags
         parameters[parameter] = write(wanted.tags)
     answer = aws.call(calls.service, xform_name(calls.create), **parameters)
-    return calls.identity(wanted, answer)
+    identity = calls.identity(wanted, answer)
+    if starts is not None:
+        starts(aws, identity, wanted)
+    return identity
 
 
 def _read(calls: Calls, sdk_type: str, aws: Aws, identity: str, known: Properties) -> Properties | None:
@@ -137,7 +145,9 @@ def _put(calls: Calls, changing: tuple[str, ...], aws: Aws, identity: str, wante
     if calls.update is None:
         raise NotImplementedError(f"{calls.create} has no update")
     parameters = _parameters(calls, aws, calls.update, changing, wanted)
-    aws.call(calls.service, xform_name(calls.update), **{**parameters, **calls.key(identity)})
+    aws.call(
+        calls.service, xform_name(calls.update), **{**parameters, **(calls.update_key or calls.key)(identity)}
+    )
 
 
 def _delete(calls: Calls, aws: Aws, identity: str, known: Properties) -> None:

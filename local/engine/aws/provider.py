@@ -175,6 +175,12 @@ class AwsProvider(Provider):
         described = sdk.describe(kind.sdk_type)
         return described is not None and name in described.inputs and name not in kind.honours
 
+    @staticmethod
+    def _tells_tags(kind: ResourceType) -> bool:
+        """Whether the SDK promises tags, though the emulator has none for the type."""
+        described = sdk.describe(kind.sdk_type)
+        return described is not None and "tagsAll" in described.outputs
+
     def _confess(self, kind: ResourceType, resource: Resource, inputs: Properties) -> None:
         """Say which of the given inputs are kept without any effect."""
         ignored = [name for name in sorted(inputs) if self._only_kept(kind, name)]
@@ -326,6 +332,8 @@ class AwsProvider(Provider):
                 for name, value in every.items()
                 if name in given or self._default_tags.get(name) != value
             }
+        elif "tagsAll" in inputs or self._tells_tags(kind):
+            outputs["tagsAll"] = opened.get("tagsAll") or {**self._default_tags, **(opened.get("tags") or {})}
         for name, value in reveal(inputs).items():
             if name in outputs and name != "tagsAll" and matches(kind, name, value, outputs[name]):
                 outputs[name] = value

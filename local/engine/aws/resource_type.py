@@ -177,8 +177,9 @@ class ResourceType:
     def honours(self) -> frozenset[str]:
         """Every input that has an effect; the rest of the SDK's inputs is only kept."""
         own = {name for part in self.parts for name in part.properties} | self.replaces | self.takes
+        tags = {"tags", "tagsAll"} if self.tagging else set()
         named = {self.name, f"{self.name}Prefix"} if self.name else set()
-        return frozenset(own | named | set(self.remembers) | {"tags", "tagsAll", "region"})
+        return frozenset(own | named | set(self.remembers) | {"region"} | tags)
 
 
 def unchanged(_aws: Aws, _identity: str, _known: Properties) -> None:

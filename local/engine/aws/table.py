@@ -10,9 +10,13 @@ if TYPE_CHECKING:
     from local.engine.aws.resource_type import ResourceType
 
 MODULES: Final = {
+    "backup": "backup",
+    "budgets": "budgets",
+    "cloudtrail": "cloudtrail",
     "cloudwatch": "cloudwatch",
     "dynamodb": "dynamodb",
     "ecr": "ecr",
+    "glue": "glue",
     "iam": "iam",
     "kms": "kms",
     "s3": "s3",

@@ -636,4 +636,126 @@ SECRETS = [
     ),
 ]
 
-EXAMPLES = [*KMS, *S3, *DYNAMODB, *IAM, *SQS, *SNS, *CLOUDWATCH, *ECR, *SECRETS]
+
+def trail_bucket(engine: Engine) -> Mapping[str, Any]:
+    made = dict(buckets()(engine))
+    for name in made.values():
+        document = statement(
+            Principal={"Service": "cloudtrail.amazonaws.com"},
+            Action=["s3:*"],
+            Resource=f"arn:aws:s3:::{name}/*",
+        )
+        engine.client("s3").put_bucket_policy(Bucket=name, Policy=policy(document))
+    return {**made, **key(engine)}
+
+
+def data_events(kind: str) -> list[dict[str, Any]]:
+    fields = [
+        {"field": "eventCategory", "equals": ["Data"]},
+        {"field": "resources.type", "equals": [kind]},
+    ]
+    return [{"name": "data", "fieldSelectors": fields}]
+
+
+AUDIT = [
+    Example(
+        "aws:cloudtrail/trail:Trail",
+        {
+            "s3BucketName": "{bucket}",
+            "isMultiRegionTrail": True,
+            "enableLogFileValidation": True,
+            "kmsKeyId": "{key_arn}",
+            "advancedEventSelectors": data_events("AWS::S3::Object"),
+            "tags": {"owner": "audit"},
+        },
+        {
+            "s3BucketName": "{other_bucket}",
+            "advancedEventSelectors": data_events("AWS::DynamoDB::Table"),
+            "tags": {"owner": "ops"},
+        },
+        {"name": "other-trail"},
+        trail_bucket,
+    ),
+    Example(
+        "aws:glue/catalogDatabase:CatalogDatabase",
+        {"description": "features", "tags": {"owner": "data"}},
+        {"description": "offline features", "tags": {"owner": "ml"}},
+        {"name": "other_database"},
+    ),
+    Example(
+        "aws:glue/catalogTable:CatalogTable",
+        {
+            "databaseName": "{database}",
+            "tableType": "EXTERNAL_TABLE",
+            "parameters": {"classification": "parquet"},
+            "storageDescriptor": {
+                "location": "s3://a/b/",
+                "inputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                "columns": [{"name": "age", "type": "double"}],
+                "serDeInfo": {"serializationLibrary": "parquet", "parameters": {"a": "b"}},
+            },
+            "partitionKeys": [{"name": "day", "type": "string"}],
+        },
+        {"description": "patients", "parameters": {"classification": "parquet", "owner": "ml"}},
+        {"name": "other_table"},
+        lambda engine: (
+            engine.client("glue").create_database(DatabaseInput={"Name": "needed"}) and {"database": "needed"}
+        ),
+    ),
+    Example(
+        "aws:budgets/budget:Budget",
+        {
+            "budgetType": "COST",
+            "timeUnit": "MONTHLY",
+            "limitAmount": "100",
+            "limitUnit": "USD",
+            "costFilters": [{"name": "TagKeyValue", "values": ["user:project$plinth"]}],
+            "notifications": [
+                {
+                    "comparisonOperator": "GREATER_THAN",
+                    "notificationType": "ACTUAL",
+                    "threshold": 80,
+                    "thresholdType": "PERCENTAGE",
+                    "subscriberEmailAddresses": ["ops@example.org"],
+                }
+            ],
+        },
+        {"limitAmount": "200.5"},
+        {"name": "other-budget"},
+    ),
+    Example(
+        "aws:backup/vault:Vault",
+        {"kmsKeyArn": "{key_arn}", "tags": {"owner": "ops"}},
+        {"tags": {"owner": "data"}},
+        {"name": "other-vault"},
+        key,
+    ),
+    Example(
+        "aws:backup/plan:Plan",
+        {
+            "rules": [
+                {
+                    "ruleName": "daily",
+                    "targetVaultName": "vault",
+                    "schedule": "cron(0 3 * * ? *)",
+                    "lifecycle": {"deleteAfter": 35},
+                    "copyActions": [
+                        {
+                            "destinationVaultArn": "arn:aws:backup:eu-west-1:123456789012:backup-vault:v",
+                            "lifecycle": {"deleteAfter": 35},
+                        }
+                    ],
+                }
+            ],
+            "tags": {"owner": "ops"},
+        },
+        {"tags": {"owner": "data"}},
+        {
+            "rules": [
+                {"ruleName": "weekly", "targetVaultName": "vault", "schedule": "cron(0 3 ? * SUN *)"},
+            ]
+        },
+    ),
+]
+
+EXAMPLES = [*KMS, *S3, *DYNAMODB, *IAM, *SQS, *SNS, *CLOUDWATCH, *ECR, *SECRETS, *AUDIT]
