@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies.core.build import OWN_KEY, attached_rule, property_rule, resource_rule
 from policies.core.documents import shown, statements
-from policies.core.pods import POD_TYPES, pod_of
+from policies.core.pods import POD_LIKE, pod_of
 from policies.core.rules import Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import UNKNOWN, UndecidedError, View, show
 
@@ -147,7 +147,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     resource_rule(
         "secrets-no-plain-environment",
-        POD_TYPES,
+        POD_LIKE,
         _no_plain_environment,
         title="No secret stands in a container's environment or arguments",
         topic=Topic.AUTHENTICATION,

@@ -9,6 +9,7 @@ from policies.core.privileges import (
     ATTACHMENTS,
     DOCUMENTS,
     PEOPLE,
+    RESOURCE_POLICIES,
     ROLE,
     STATIC_KEYS,
     escalates,
@@ -19,6 +20,7 @@ from policies.core.privileges import (
     narrow_trust,
     not_broad,
     on_statements,
+    service_sources,
     trust_conditions,
 )
 from policies.core.rules import Rule, Severity, Topic
@@ -83,6 +85,16 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.HIGH,
         public_ids=("CKV_AWS_358", "CKV_AWS_393"),
         remediation="Add the conditions to the trust policy.",
+    ),
+    resource_rule(
+        "iam-service-sources",
+        RESOURCE_POLICIES,
+        service_sources,
+        title="AWS services that a resource's policy lets in act for us only, not for strangers",
+        topic=Topic.ACCESS,
+        severity=Severity.HIGH,
+        public_ids=("CKV_AWS_364",),
+        remediation="Add aws:SourceAccount or aws:SourceArn, or for a key its encryption context.",
     ),
     each_rule(
         "iam-no-broad-managed-policy",

@@ -41,6 +41,13 @@ def _policy_is_ours(key: Resource, _context: Context) -> Iterator[Problem]:
         yield Problem("policy", show(key.at("policy").value))
 
 
+def _grants_for_services(key: Resource, _context: Context) -> Iterator[Problem]:
+    for statement in statements(key.at("policy")):
+        allows = statement.allows and statement.covers_action("kms:creategrant")
+        if allows and statement.conditions.get("bool", {}).get("kms:grantisforawsresource") != ("true",):
+            yield Problem(statement.path, shown(statement))
+
+
 def _no_decrypt_on_all(holder: Resource, _context: Context) -> Iterator[Problem]:
     for view in documents_of(holder):
         for statement in statements(view):
@@ -86,6 +93,15 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.MEDIUM,
         public_ids=("CKV2_AWS_64",),
         remediation="Set policy; AWS's default leaves every decision to IAM policies.",
+    ),
+    resource_rule(
+        "kms-grants-for-services",
+        (KEY, REPLICA, KEY_POLICY),
+        _grants_for_services,
+        title="Only AWS services get grants on a key, so that nobody passes its use on",
+        topic=Topic.ACCESS,
+        severity=Severity.MEDIUM,
+        remediation="Demand kms:GrantIsForAWSResource wherever kms:CreateGrant is allowed.",
     ),
     resource_rule(
         "kms-no-decrypt-all",

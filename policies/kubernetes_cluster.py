@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import equals, forbidden_types, property_rule, resource_rule, stack_rule
-from policies.core.pod_values import BY_DIGEST
-from policies.core.pods import POD_TYPES, REPLICATED, namespace_of, pod_of, selects
+from policies.core.pods import POD_TYPES, PROXY, REPLICATED, namespace_of, pod_of, selects
 from policies.core.rules import Context, Problem, Rule, Severity, Topic
 from policies.core.values import UndecidedError, View, show
 
@@ -28,7 +27,8 @@ BINDINGS: Final = (
     "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
 )
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
-PROXY: Final = "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy"
+PATCHABLE: Final = frozenset({"name", "resources", "volumeMounts"})
+"""What a patch of the proxies may say of a container without touching its security."""
 PATCHES: Final = tuple(
     f"{token}Patch" for token in (*POD_TYPES, NAMESPACE, NETWORK_POLICY, *ROLES, *BINDINGS)
 )
@@ -168,15 +168,17 @@ def _is_pinned(release: Resource, _context: Context) -> Iterator[Problem]:
         yield Problem("version", show(release.at("version").value))
 
 
-def _proxy_image(proxy: Resource, _context: Context) -> Iterator[Problem]:
+def _harmless_patch(proxy: Resource, _context: Context) -> Iterator[Problem]:
     kubernetes = proxy.at("spec", "provider", "kubernetes")
-    kinds = [
-        kubernetes.at(kind) for kind in ("envoyDeployment", "envoyDaemonSet") if kubernetes.at(kind).present()
-    ]
-    for kind in kinds or [kubernetes.at("envoyDeployment")]:
-        image = kind.at("container", "image")
-        if not BY_DIGEST.fullmatch(image.text() or ""):
-            yield Problem(image.path, show(image.value))
+    for kind in ("envoyDeployment", "envoyDaemonSet"):
+        spec = kubernetes.at(kind, "patch", "value", "spec", "template", "spec")
+        for name, view in spec.entries():
+            if name not in {"containers", "initContainers"}:
+                yield Problem(view.path, show(view.value), "Say it in pod or container, where it is judged.")
+        for container in [*spec.at("containers").items(), *spec.at("initContainers").items()]:
+            for name, view in container.entries():
+                if name not in PATCHABLE:
+                    yield Problem(view.path, show(view.value), "Say it in container, where it is judged.")
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -309,12 +311,12 @@ RULES: Final[tuple[Rule, ...]] = (
         remediation="Set version to one exact version.",
     ),
     resource_rule(
-        "kubernetes-proxy-image",
+        "kubernetes-proxy-patch",
         (PROXY,),
-        _proxy_image,
-        title="The gateway's proxies run an image that is named by digest",
-        topic=Topic.INTEGRITY,
+        _harmless_patch,
+        title="The gateway's proxies are not loosened by a patch of their Deployment",
+        topic=Topic.HARDENING,
         severity=Severity.HIGH,
-        remediation="Set spec.provider.kubernetes.envoyDeployment.container.image to name@sha256:digest.",
+        remediation="Leave only names, mounts and resources in the patch.",
     ),
 )

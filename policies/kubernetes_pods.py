@@ -32,7 +32,7 @@ from policies.core.pod_values import (
     sysctls,
     volumes,
 )
-from policies.core.pods import LASTING
+from policies.core.pods import LASTING, POD_TYPES
 from policies.core.rules import Rule, Severity, Topic
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -211,6 +211,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "CIS Kubernetes 5.1.6",
         severity=Severity.MEDIUM,
         topic=Topic.ACCESS,
+        types=POD_TYPES,
     ),
     pod_rule(
         "kubernetes-cpu-request",

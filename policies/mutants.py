@@ -25,6 +25,31 @@ EXPLAINED: Final = (
     ),
     (r"accountPublicAccessBlock.*removed", "account-wide: a stack may leave it to the account's owner"),
     (r"HTTPRoute::.*matches.*PathPrefix", "the path is authenticated and limited all the same"),
+    (
+        r"statement RefuseOtherKeys",
+        "a second lock: the bucket's default key is judged, no public control asks for more",
+    ),
+    (r"aws:iam/\w+:RolePolicy.*condition removed", "a second lock: action and resource are exact without it"),
+    (r"BucketPolicy.*principal made everybody", "its condition still ties the statement to our account"),
+    (
+        r"tags\.(project|managed-by|component)",
+        "describes; the required tags are owner, class, cost centre, environment",
+    ),
+    (r"aws:kms/alias:Alias|openIdConnectProvider", "a name or an issuer: what it leads to is judged"),
+    (
+        r"(Job|Deployment|EnvoyProxy)::.*securityContext",
+        "said on the pod and on the container: the other one still holds",
+    ),
+    (r"expiration\.days shortened", "how long data is kept is the environment's choice; logs have a rule"),
+    (
+        r"(noncurrentVersionExpiration|expiration) removed",
+        "another rule of the lifecycle still expires something",
+    ),
+    (r"ValidatingAdmissionPolicy", "protects an add-on's own types from misuse; no control asks for it"),
+    (r"bucketObject.*tags", "an object belongs to its bucket, whose tags say everything"),
+    (r"ServiceAccount::.*automount", "every pod says for itself, and is judged"),
+    (r"bucketObject.*bucketKeyEnabled", "costs requests to KMS, not safety"),
+    (r"forceDetachPolicies", "matters only when the role is deleted"),
     (r"kubernetes:.*topologySpreadConstraints removed", "one replica needs no spread"),
 )
 """Survivors that are known and accepted: what the line looks like, and why."""

@@ -19,8 +19,8 @@ REMOVED: Final = object()
 """In place of a value: the key is taken away."""
 
 SAFE_WHEN_TRUE: Final = re.compile(
-    r"encrypt|kms|protect|log|rotat|tls|ssl|auth|nonroot|readonly|restrict|block|ignore|enabled|scan|valid|multi"
-    r"|manage|dns|key|global|only|private|internal",
+    r"encrypt|kms|protect|log|rotat|tls|ssl|auth|nonroot|readonlyroot|restrict|block|ignore|enabled|scan|valid|multi"
+    r"|manage|dns|key|global|useronly|private|internal",
     re.IGNORECASE,
 )
 UNSAFE_WHEN_TRUE: Final = re.compile(
@@ -32,7 +32,17 @@ KEY_NAME: Final = re.compile(r"^(kms|key)|kms\w*(id|arn)$|keyarn$|keyid$", re.IG
 NO_KEY: Final = frozenset({"key", "keyId", "keyUsage", "keySpec", "keys"})
 DURATION: Final = re.compile(r"retention|days|window|deleteafter|period|expir", re.IGNORECASE)
 SHORTER_IS_SAFER: Final = re.compile(r"automaticallyAfterDays", re.IGNORECASE)
-NO_DURATION: Final = frozenset({"daysAfterInitiation", "messageRetentionSeconds", "periodSeconds"})
+NO_DURATION: Final = frozenset(
+    {
+        "daysAfterInitiation",
+        "expirationSeconds",
+        "messageRetentionSeconds",
+        "periodSeconds",
+        "rotationPeriodInDays",
+        "terminationGracePeriodSeconds",
+    }
+)
+"""Durations whose shortening leaves nothing unguarded."""
 SUBSTITUTES: Final[Mapping[str, str]] = {
     "Enabled": "Disabled",
     "aws:kms": "AES256",
@@ -100,13 +110,20 @@ NO_GUARDS: Final = (
     "aws:secretsmanager/secretPolicy",
 )
 """Types that grant something, so that their absence makes nothing worse."""
+SCHEMAS: Final = ("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",)
+"""Types that describe other types and configure nothing."""
+CHART: Final = "kubernetes:helm.sh/v3:Release"
 SKIPPED: Final = frozenset({"tagsAll", "status.conditions", "managedFields", "annotations", "__fieldManager"})
 IMAGE_DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
 def breaks(resource: Resource) -> Iterator[tuple[Path, object, str]]:
     """Every way to break one property: where, the new value, and what was done in words."""
+    if resource.type in SCHEMAS:
+        return
     for path, value in _walk((), resource.props):
+        if resource.type == CHART and path[0] == "values":
+            continue  # what the chart renders with them is among the resources
         key = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
         for broken, words in _broken(path, key, value, resource):
             if broken != value:
@@ -162,7 +179,11 @@ def _broken_whole(path: Path, key: str, value: object) -> Iterator[tuple[object,
 
 
 def _is_right(resource: Resource, key: str) -> bool:
-    """Whether a property of this name grants something here, so that its absence would make nothing worse."""
+    """Whether a property grants or only describes here, so that its absence makes nothing worse."""
+    if key == "description":
+        return "ecurityGroup" not in resource.type
+    if key == "from":
+        return not resource.type.endswith("NetworkPolicy")
     return key == "resources" and resource.type.endswith("Role")
 
 
@@ -184,14 +205,14 @@ def _broken_text(path: Path, key: str, value: str, resource: Resource) -> Iterat
         return
     if KEY_NAME.search(key) and key not in NO_KEY and "Public" not in key:
         yield REMOVED, "key removed"
-    if value in SUBSTITUTES and (value != "restricted" or "pod-security" in key):
+    if value in SUBSTITUTES and (value != "restricted" or key.endswith("/enforce")):
         yield SUBSTITUTES[value], f"changed from {value} to {SUBSTITUTES[value]}"
     if key == "trafficType" and value == "ALL":
         yield "REJECT", "changed to REJECT"
     if key == "image" and IMAGE_DIGEST.search(value):
         yield IMAGE_DIGEST.sub(":latest", value), "changed to latest"
         yield IMAGE_DIGEST.sub(":1.0", value), "digest replaced by a tag"
-    if key in REMOVABLE and isinstance(path[-1], str):
+    if key in REMOVABLE and isinstance(path[-1], str) and not _is_right(resource, key):
         yield REMOVED, "removed"
     if key in {"cidrIpv4", "cidrIpv6"}:
         yield "0.0.0.0/0", "opened to everybody"
@@ -212,7 +233,7 @@ def _broken_documents(text: str, *, is_identity: bool) -> Iterator[tuple[object,
         for changed, words in _broken_statements(statement):
             others = [*statements[:index], *([changed] if changed else []), *statements[index + 1 :]]
             broken = json.dumps({**document, "Statement": others}) if others else REMOVED
-            yield broken, f"statement {index}: {words}"
+            yield broken, f"statement {statement.get('Sid') or index}: {words}"
     if not is_identity:
         public = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
         yield json.dumps({**document, "Statement": [*statements, public]}), "everything allowed to everybody"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from policies.core.build import (
     is_own_key,
 )
-from policies.core.documents import denies_plain_transport, shown, statements
+from policies.core.documents import denies_old_tls, denies_plain_transport, shown, statements
 from policies.core.rules import Context, Problem
 from policies.core.values import UNKNOWN, UndecidedError, show
 
@@ -69,6 +69,24 @@ def tls_only(bucket: Resource, policy: Resource, _context: Context) -> Iterator[
         yield Problem("policy", show(view.value))
 
 
+def modern_tls(bucket: Resource, policy: Resource, _context: Context) -> Iterator[Problem]:
+    """The policy denies versions of TLS before 1.2."""
+    if not denies_old_tls(statements(policy.at("policy")), arn(bucket)):
+        yield Problem("policy", "no statement that denies TLS before 1.2")
+
+
+def logs_kept(bucket: Resource, context: Context) -> Iterator[Problem]:
+    """A bucket of access logs keeps them long enough."""
+    if not is_log_target(bucket, context):
+        return
+    for lifecycle in context.stack.referring(bucket, LIFECYCLE, "bucket"):
+        for rule in lifecycle.at("rules").items():
+            days = rule.at("expiration", "days")
+            number = days.number()
+            if number is not None and number < context.number("minimum_days"):
+                yield Problem(f"<{lifecycle.name}>.{days.path}", show(days.value))
+
+
 def arn(bucket: Resource) -> str | None:
     """The ARN of a bucket, also where only its name is known."""
     name = bucket.props.get("bucket")
@@ -90,6 +108,17 @@ def own_key(bucket: Resource, encryption: Resource, context: Context) -> Iterato
         elif not is_own_key(default.at("kmsMasterKeyId")):
             key = default.at("kmsMasterKeyId")
             yield Problem(key.path, show(key.value), "Name a KMS key of ours.")
+
+
+def object_key(held: Resource, _context: Context) -> Iterator[Problem]:
+    """An object that chooses its own encryption chooses a key of ours."""
+    algorithm, key = held.at("serverSideEncryption"), held.at("kmsKeyId")
+    if algorithm.text() is None and not key.present():
+        return  # the bucket's default applies, which is judged
+    if algorithm.text() not in {None, "aws:kms", "aws:kms:dsse"}:
+        yield Problem(algorithm.path, show(algorithm.value), "Leave it to the bucket, or set it to aws:kms.")
+    elif not is_own_key(key):
+        yield Problem(key.path, show(key.value), "Name a KMS key of ours.")
 
 
 def bucket_key(bucket: Resource, encryption: Resource, context: Context) -> Iterator[Problem]:

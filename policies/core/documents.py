@@ -229,6 +229,25 @@ def denies_plain_transport(found: Iterable[Statement], service: str, arn: str | 
     return False
 
 
+def denies_old_tls(found: Iterable[Statement], arn: str | None) -> bool:
+    """Whether a bucket's policy denies everybody everything over TLS before 1.2, also on objects."""
+    for statement in found:
+        if statement.allows or not statement.public or statement.everyone_but:
+            continue
+        if set(statement.conditions) != {"numericlessthan"} or set(
+            statement.conditions["numericlessthan"]
+        ) != {"s3:tlsversion"}:
+            continue
+        versions = statement.conditions["numericlessthan"]["s3:tlsversion"]
+        targets = [arn, f"{arn}/*"]
+        everywhere = "*" in statement.resources or (
+            arn is not None and all(statement.covers_resource(str(target)) for target in targets)
+        )
+        if statement.covers_action("s3:*") and everywhere and versions in {("1.2",), ("1.3",)}:
+            return True
+    return False
+
+
 def shown(statement: Statement) -> str:
     """A statement as a finding prints it."""
     return show(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from policies.core.build import Expect, each_rule
-from policies.core.pods import POD_TYPES, pod_of
+from policies.core.pods import POD_LIKE, pod_of
 from policies.core.resources import Resource
 from policies.core.rules import Context, Rule, Severity, Topic
 from policies.core.values import View
@@ -197,7 +197,7 @@ def pod_rule(  # noqa: PLR0913 - a row of the table below
     *public_ids: str,
     severity: Severity = Severity.HIGH,
     topic: Topic = Topic.HARDENING,
-    types: tuple[str, ...] = POD_TYPES,
+    types: tuple[str, ...] = POD_LIKE,
 ) -> Rule:
     """A rule on values of every pod."""
     return each_rule(

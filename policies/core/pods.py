@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -30,6 +31,9 @@ TEMPLATES: Final = {
 }
 """Where each kind of workload keeps its pod."""
 POD_TYPES: Final = tuple(TEMPLATES)
+PROXY: Final = "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy"
+"""Describes the gateway's own pods, which its controller makes."""
+POD_LIKE: Final = (*POD_TYPES, PROXY)
 LASTING: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET)
 """Workloads that are meant to serve without end, so that they need probes."""
 REPLICATED: Final = (DEPLOYMENT, STATEFUL_SET)
@@ -76,8 +80,23 @@ class Pod:
 
 
 def pod_of(workload: Resource) -> Pod:
-    """The pod of a workload."""
+    """The pod of a workload, or of the proxies that Envoy Gateway makes by a description of its own."""
+    if workload.type == PROXY:
+        return _pod_of_proxy(workload)
     return Pod(workload.at(*TEMPLATES[workload.type]))
+
+
+def _pod_of_proxy(proxy: Resource) -> Pod:
+    deployment = proxy.at("spec", "provider", "kubernetes", "envoyDeployment")
+    container = deployment.at("container").known()
+    if not isinstance(container, Mapping):
+        raise MalformedError(
+            deployment.at("container").path, container, "a description of the proxy's container"
+        )
+    pod = deployment.at("pod").mapping()
+    initial = [view.known() for view in deployment.at("initContainers").items()]
+    held = {"spec": {**pod, "initContainers": initial, "containers": [container]}}
+    return Pod(View(held, deployment.path))
 
 
 def namespace_of(resource: Resource) -> View:

@@ -48,6 +48,18 @@ STATIC_KEYS: Final = (
     "aws:iam/serviceSpecificCredential:ServiceSpecificCredential",
     "aws:iam/sshKey:SshKey",
 )
+RESOURCE_POLICIES: Final = (
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:kms/key:Key",
+    "aws:kms/replicaKey:ReplicaKey",
+    "aws:kms/keyPolicy:KeyPolicy",
+    "aws:sqs/queue:Queue",
+    "aws:sqs/queuePolicy:QueuePolicy",
+    "aws:sns/topic:Topic",
+    "aws:sns/topicPolicy:TopicPolicy",
+    "aws:secretsmanager/secretPolicy:SecretPolicy",
+)
+"""Types whose policy lets AWS services in."""
 WITHOUT_RESOURCE: Final = (
     "cloudwatch:putmetricdata",
     "ec2:describe*",
@@ -229,6 +241,26 @@ def trust_conditions(role: Resource, _context: Context) -> Iterator[Problem]:
                 )
             if kind == "Service" and name not in WITHOUT_SOURCE and not names_source(statement):
                 yield Problem(statement.path, name, "Demand aws:SourceAccount or aws:SourceArn.")
+
+
+def service_sources(holder: Resource, _context: Context) -> Iterator[Problem]:
+    """Services that a resource's policy lets in have to say for whom they act."""
+    for statement in statements(holder.at("policy")):
+        for kind, name in statement.principals if statement.allows else ():
+            if kind == "Service" and not names_source(statement) and not names_context(statement):
+                yield Problem(statement.path, name, "Demand aws:SourceAccount or aws:SourceArn.")
+
+
+def names_context(statement: Statement) -> bool:
+    """Whether a statement about a key is tied to a resource by encryption context, or to the account."""
+    return any(
+        (key.startswith("kms:encryptioncontext:") or key == "kms:calleraccount")
+        and values
+        and all(re.search(r"[0-9a-z]{4}", value) for value in values)
+        for operator, keys in statement.conditions.items()
+        if operator in EXACT | {"stringlike", "arnlike"}
+        for key, values in keys.items()
+    )
 
 
 def names_subject_and_audience(statement: Statement) -> bool:

@@ -9,13 +9,14 @@ from typing import Any
 
 from policies.core.breaking import REMOVED, replaced
 from policies.core.resources import Resource
-from tests.policies.compliant import ACCOUNT, KEY, REGION, SHA256, deny_plain, policy
+from tests.policies.compliant import ACCOUNT, KEY, REGION, SHA256, deny_old, deny_plain, policy
 
 Resources = Sequence[Resource]
 Break = Callable[[Resources], list[Resource]]
 
 POD = ("spec", "template", "spec")
 MAIN = (*POD, "containers", 0)
+ENVOY = ("spec", "provider", "kubernetes", "envoyDeployment")
 SECURITY = (*MAIN, "securityContext")
 PUBLIC = policy({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})
 
@@ -124,6 +125,12 @@ def aws(token: str) -> str:
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:reviews"
 ONE_KEY_ALIAS = "alias/aws/s3"
 UNLOCKED = deny_plain("s3:*", "arn:aws:s3:::raw", "arn:aws:s3:::raw/*")
+FROM_EVENTS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "events.amazonaws.com"},
+    "Action": "sqs:SendMessage",
+    "Resource": QUEUE,
+}
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
 WEAK_TLS = {**UNLOCKED, "Condition": {**UNLOCKED["Condition"], "StringEquals": {"aws:SourceVpc": "vpc-1"}}}
 
@@ -146,6 +153,12 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         put("raw-policy", "policy", value=policy(WEAK_TLS)),
         put("raw-policy", "policy", value="{"),
     ],
+    "s3-modern-tls": [
+        put("raw-policy", "policy", value=policy(UNLOCKED)),
+        put("raw-policy", "policy", value=policy(UNLOCKED, deny_old("1.0", "raw"))),
+        put("raw-policy", "policy", value=policy(UNLOCKED, deny_old("1.2", "another"))),
+    ],
+    "s3-logs-kept": [put("access-logs-lifecycle", "rules", 0, "expiration", value={"days": 7})],
     "s3-access-logs": [drop("raw-logging")],
     "s3-lifecycle": [
         drop("raw-lifecycle"),
@@ -182,6 +195,11 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             value=ONE_KEY_ALIAS,
         ),
     ],
+    "s3-object-key": [
+        put("dataset", "serverSideEncryption", value="AES256"),
+        put("dataset", "serverSideEncryption", value="aws:kms"),
+        put("dataset", "kmsKeyId", value="alias/aws/s3"),
+    ],
     "s3-bucket-key": [put("raw-encryption", "rules", 0, "bucketKeyEnabled", value=False)],
     "s3-replication": [
         drop("raw-replication"),
@@ -191,6 +209,13 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "kms-rotation": [put("data-key", "enableKeyRotation", value=False), cut("data-key", "enableKeyRotation")],
     "kms-no-public-policy": [put("data-key", "policy", value=PUBLIC)],
     "kms-explicit-policy": [cut("data-key", "policy")],
+    "kms-grants-for-services": [
+        put(
+            "data-key",
+            "policy",
+            value=allow("kms:CreateGrant", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/a"}),
+        )
+    ],
     "kms-no-decrypt-all": [
         grants("kms:Decrypt", "*"),
         grants("kms:*", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"),
@@ -276,6 +301,15 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         ),
         trust({"Service": "backup.amazonaws.com"}),
         trust({"Service": "backup.amazonaws.com"}, StringLike={"aws:SourceAccount": "*"}),
+    ],
+    "iam-service-sources": [
+        put("reviews-dead-policy", "policy", value=policy(FROM_EVENTS)),
+        put("data-key", "policy", value=policy(FROM_EVENTS)),
+        put(
+            "reviews-dead-policy",
+            "policy",
+            value=policy({**FROM_EVENTS, "Condition": {"StringLike": {"aws:SourceAccount": "*"}}}),
+        ),
     ],
     "iam-no-broad-managed-policy": [
         put("nodes-cni", "policyArn", value="arn:aws:iam::aws:policy/AdministratorAccess"),
@@ -467,7 +501,10 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         put("drift-job", "spec", "jobTemplate", "spec", "template", "spec", "securityContext", value={}),
     ],
     "kubernetes-run-as-user": [security("runAsUser", value=0), pod("securityContext", "runAsUser", value=0)],
-    "kubernetes-no-privileged": [security("privileged", value=True)],
+    "kubernetes-no-privileged": [
+        security("privileged", value=True),
+        put("proxy", *ENVOY, "container", "securityContext", "privileged", value=True),
+    ],
     "kubernetes-no-escalation": [
         security("allowPrivilegeEscalation", value=True),
         put(
@@ -513,6 +550,7 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "kubernetes-liveness": [main("livenessProbe", value={})],
     "kubernetes-readiness": [main("readinessProbe", value=REMOVED)],
     "kubernetes-image-digest": [
+        put("proxy", *ENVOY, "container", "image", value="envoyproxy/envoy:v1.38"),
         main("image", value="registry.internal/serving:1.0"),
         put("envoy-gateway/controller", *MAIN, "image", value="envoy@sha256:abc"),
     ],
@@ -561,17 +599,20 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         put("envoy-gateway", "version", value="~1.8"),
         cut("envoy-gateway", "version"),
     ],
-    "kubernetes-proxy-image": [
+    "kubernetes-proxy-patch": [
+        put(
+            "proxy", *ENVOY, "patch", value={"value": {"spec": {"template": {"spec": {"hostNetwork": True}}}}}
+        ),
         put(
             "proxy",
-            "spec",
-            "provider",
-            "kubernetes",
-            "envoyDeployment",
-            "container",
-            "image",
-            value="envoyproxy/envoy:v1.38",
-        )
+            *ENVOY,
+            "patch",
+            value={
+                "value": {
+                    "spec": {"template": {"spec": {"containers": [{"name": "envoy", "securityContext": {}}]}}}
+                }
+            },
+        ),
     ],
     "governance-tags": [cut("raw", "tags", "owner"), put("data-key", "tags", "cost-centre", value=" ")],
     "governance-data-class": [put("raw", "tags", "data-classification", value="secret-ish")],

@@ -42,6 +42,13 @@ def deny_plain(action: str, *resources: str) -> Properties:
     }
 
 
+def deny_old(version: str, name: str) -> Properties:
+    """Refusal of TLS before a version on a bucket."""
+    arn = f"arn:aws:s3:::{name}"
+    plain = deny_plain("s3:*", arn, f"{arn}/*")
+    return {**plain, "Condition": {"NumericLessThan": {"s3:TlsVersion": version}}}
+
+
 def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = False) -> list[Properties]:
     """A bucket and everything that makes it safe."""
     arn = f"arn:aws:s3:::{name}"
@@ -75,7 +82,7 @@ def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = 
         entry(
             f"{s3}/bucketPolicy:BucketPolicy",
             f"{name}-policy",
-            {"bucket": name, "policy": policy(deny_plain("s3:*", arn, f"{arn}/*"))},
+            {"bucket": name, "policy": policy(deny_plain("s3:*", arn, f"{arn}/*"), deny_old("1.2", name))},
         ),
         entry(
             f"{s3}/bucketVersioning:BucketVersioning",
@@ -99,6 +106,7 @@ def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = 
                     {
                         "status": "Enabled",
                         "noncurrentVersionExpiration": {"noncurrentDays": 90},
+                        **({"expiration": {"days": 400}} if logs else {}),
                         "abortIncompleteMultipartUpload": {"daysAfterInitiation": 7},
                     }
                 ],

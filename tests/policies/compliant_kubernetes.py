@@ -107,7 +107,16 @@ def edge() -> list[Properties]:
     }
     on_route = [{"kind": "HTTPRoute", "name": "api"}]
     on_gateway = [{"kind": "Gateway", "name": "edge"}]
-    proxy = {"provider": {"kubernetes": {"envoyDeployment": {"container": {"image": f"envoy@{DIGEST}"}}}}}
+    held = container()
+    envoy = {
+        "container": {
+            "image": f"envoy@{DIGEST}",
+            "securityContext": held["securityContext"],
+            "resources": held["resources"],
+        },
+        "pod": {"securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}},
+    }
+    proxy = {"provider": {"kubernetes": {"envoyDeployment": envoy}}}
     return [
         entry(f"{GATEWAY_API}:Gateway", "edge", named("edge", spec=gateway)),
         entry(f"{GATEWAY_API}:HTTPRoute", "api", named("api", spec=route)),

@@ -13,7 +13,7 @@ import yaml
 from policies import cli
 from policies.core import config, exemptions
 from policies.core.errors import PolicyInputError
-from policies.core.paths import PACK
+from policies.core.paths import EXEMPTIONS, PACK
 from policies.core.resources import canonical_type
 from policies.core.state import read_manifests, read_state
 from policies.core.values import UNKNOWN
@@ -310,3 +310,8 @@ def test_production_loosens_nothing() -> None:
     held = config.load(PACK / "config" / "prod.json", RULES)
     defaults = config.complete({}, RULES, where="defaults")
     assert {rule_id for rule_id in held if held[rule_id] != defaults[rule_id]} <= {"governance-region"}
+
+
+def test_the_exemptions_that_we_keep_can_be_used() -> None:
+    held = exemptions.load(EXEMPTIONS, [rule.id for rule in RULES], TODAY)
+    assert all(exemption.expires >= TODAY for exemption in held)
