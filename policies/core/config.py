@@ -1,6 +1,9 @@
 """Limits per environment, in the engine's own format for policy config, validated strictly.
 
-    {"kms-deletion-window": {"minimum_days": 7}, "rds-multi-az": {"required": false}}
+    {"kms-deletion-window": {"enforcementLevel": "mandatory", "minimum_days": 7},
+     "rds-multi-az": {"enforcementLevel": "mandatory", "required": false}}
+
+The engine demands an enforcement level of each entry; only `mandatory` is taken here.
 
 A rule or a setting that the config doesn't name keeps its default, which is what production needs: a
 missing config can only make the gate stricter.
@@ -10,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from policies.core.errors import PolicyInputError
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
     from policies.core.evaluate import Settings
     from policies.core.rules import Rule, SettingValue
+
+LEVEL: Final = "enforcementLevel"
+MANDATORY: Final = "mandatory"
 
 
 def load(path: Path | None, rules: Iterable[Rule]) -> Settings:
@@ -61,7 +67,11 @@ def limits(rule: Rule, held: object, *, where: str) -> dict[str, SettingValue]:
         raise PolicyInputError(
             f"{where}: {rule.id} holds a {type(held).__name__}; write an object of settings."
         )
-    unknown = sorted(set(map(str, held)) - set(rule.settings))
+    if held.get(LEVEL, MANDATORY) != MANDATORY:
+        raise PolicyInputError(
+            f"{where}: {rule.id} is made {held[LEVEL]!r}; every rule is mandatory. Correct the level."
+        )
+    unknown = sorted(set(map(str, held)) - set(rule.settings) - {LEVEL})
     if unknown:
         known = ", ".join(rule.settings) or "none"
         raise PolicyInputError(

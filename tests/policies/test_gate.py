@@ -304,6 +304,8 @@ def test_coverage_names_silent_rules_and_types_without_one(
 @pytest.mark.parametrize("path", sorted((PACK / "config").glob("*.json")), ids=lambda path: path.stem)
 def test_every_environments_config_can_be_used(path: Path) -> None:
     assert set(config.load(path, RULES)) == {rule.id for rule in RULES}
+    # The engine refuses an entry that doesn't name its level.
+    assert {entry["enforcementLevel"] for entry in json.loads(path.read_text()).values()} == {"mandatory"}
 
 
 def test_production_loosens_nothing() -> None:
