@@ -168,7 +168,9 @@ def _told_notifications(aws: Aws, identity: str, known: Properties) -> list[Prop
             "thresholdType": present.get("ThresholdType", "PERCENTAGE"),
         }
         # Moto has no operation that tells the subscribers: those that were asked for stand in.
-        asked = next((one for one in known.get("notifications") or [] if _same_notification(one, entry)), {})
+        asked: Properties = next(
+            (one for one in known.get("notifications") or [] if _same_notification(one, entry)), {}
+        )
         for name in ("subscriberEmailAddresses", "subscriberSnsTopicArns"):
             if asked.get(name):
                 entry[name] = asked[name]

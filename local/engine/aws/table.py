@@ -15,6 +15,7 @@ MODULES: Final = {
     "cloudtrail": "cloudtrail",
     "cloudwatch": "cloudwatch",
     "dynamodb": "dynamodb",
+    "ec2": "ec2",
     "ecr": "ecr",
     "glue": "glue",
     "iam": "iam",
@@ -24,6 +25,7 @@ MODULES: Final = {
     "sns": "sns",
     "sqs": "sqs",
     "ssm": "ssm",
+    "vpc": "ec2",
 }
 """The SDK's module of a token, with ours that holds its types."""
 

@@ -722,6 +722,7 @@ AUDIT = [
         },
         {"limitAmount": "200.5"},
         {"name": "other-budget"},
+        import_ignores=frozenset({"notifications"}),  # moto doesn't tell the subscribers
     ),
     Example(
         "aws:backup/vault:Vault",
@@ -758,4 +759,185 @@ AUDIT = [
     ),
 ]
 
-EXAMPLES = [*KMS, *S3, *DYNAMODB, *IAM, *SQS, *SNS, *CLOUDWATCH, *ECR, *SECRETS, *AUDIT]
+
+def network(engine: Engine) -> Mapping[str, Any]:
+    ec2 = engine.client("ec2")
+    vpcs = [ec2.create_vpc(CidrBlock=f"10.{index}.0.0/16")["Vpc"]["VpcId"] for index in (8, 9)]
+    subnets = [
+        ec2.create_subnet(VpcId=vpcs[0], CidrBlock=f"10.8.{index}.0/24")["Subnet"]["SubnetId"]
+        for index in (1, 2)
+    ]
+    gateways = [ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"] for _ in range(2)]
+    ec2.attach_internet_gateway(InternetGatewayId=gateways[0], VpcId=vpcs[0])
+    tables = [ec2.create_route_table(VpcId=vpcs[0])["RouteTable"]["RouteTableId"] for _ in range(2)]
+    groups = [
+        ec2.create_security_group(GroupName=name, Description=name, VpcId=vpcs[0])["GroupId"]
+        for name in ("needed", "other-needed")
+    ]
+    addresses = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2)]
+    nat = ec2.create_nat_gateway(SubnetId=subnets[1], AllocationId=addresses[1])["NatGateway"]["NatGatewayId"]
+    iam = engine.client("iam")
+    role = iam.create_role(RoleName="flow", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    names = ("vpc", "subnet", "table", "group", "gateway", "address")
+    pairs_ = zip(names, (vpcs, subnets, tables, groups, gateways, addresses), strict=True)
+    found = {
+        f"{prefix}{name}": ids[index] for name, ids in pairs_ for index, prefix in ((0, ""), (1, "other_"))
+    }
+    return {**found, "nat": nat, "role_arn": role}
+
+
+INGRESS = {
+    "protocol": "tcp",
+    "fromPort": 443,
+    "toPort": 443,
+    "cidrBlocks": ["10.8.0.0/16"],
+    "description": "api",
+}
+EGRESS = {
+    "protocol": "-1",
+    "fromPort": 0,
+    "toPort": 0,
+    "cidrBlocks": ["10.8.0.0/16"],
+    "description": "inside",
+}
+
+EC2 = [
+    Example(
+        "aws:ec2/vpc:Vpc",
+        {"cidrBlock": "10.1.0.0/16", "enableDnsHostnames": True, "tags": {"owner": "ops"}},
+        {"enableDnsSupport": True, "enableDnsHostnames": False, "tags": {"owner": "data"}},
+        {"cidrBlock": "10.2.0.0/16"},
+    ),
+    Example(
+        "aws:ec2/subnet:Subnet",
+        {
+            "vpcId": "{vpc}",
+            "cidrBlock": "10.8.10.0/24",
+            "availabilityZone": "eu-central-1a",
+            "tags": {"owner": "ops"},
+        },
+        {"mapPublicIpOnLaunch": True, "tags": {"owner": "data"}},
+        {"cidrBlock": "10.8.11.0/24"},
+        network,
+    ),
+    Example(
+        "aws:ec2/internetGateway:InternetGateway",
+        {"vpcId": "{other_vpc}", "tags": {"owner": "ops"}},
+        {"tags": {"owner": "data"}},
+        {},
+        network,
+    ),
+    Example("aws:ec2/eip:Eip", {"domain": "vpc", "tags": {"owner": "ops"}}, {"tags": {"owner": "data"}}),
+    Example(
+        "aws:ec2/natGateway:NatGateway",
+        {"subnetId": "{subnet}", "allocationId": "{address}", "tags": {"owner": "ops"}},
+        {"tags": {"owner": "data"}},
+        {"subnetId": "{other_subnet}"},
+        network,
+    ),
+    Example(
+        "aws:ec2/routeTable:RouteTable",
+        {
+            "vpcId": "{vpc}",
+            "routes": [{"cidrBlock": "0.0.0.0/0", "gatewayId": "{gateway}"}],
+            "tags": {"owner": "ops"},
+        },
+        {"routes": [{"cidrBlock": "0.0.0.0/0", "natGatewayId": "{nat}"}], "tags": {"owner": "data"}},
+        {"vpcId": "{other_vpc}", "routes": []},
+        network,
+    ),
+    Example(
+        "aws:ec2/route:Route",
+        {"routeTableId": "{table}", "destinationCidrBlock": "0.0.0.0/0", "gatewayId": "{gateway}"},
+        {"gatewayId": None, "natGatewayId": "{nat}"},
+        {"destinationCidrBlock": "10.99.0.0/16"},
+        network,
+    ),
+    Example(
+        "aws:ec2/routeTableAssociation:RouteTableAssociation",
+        {"routeTableId": "{table}", "subnetId": "{subnet}"},
+        {},
+        {"routeTableId": "{other_table}"},
+        network,
+    ),
+    Example(
+        "aws:ec2/securityGroup:SecurityGroup",
+        {
+            "vpcId": "{vpc}",
+            "description": "serving",
+            "ingress": [INGRESS, {**INGRESS, "cidrBlocks": None, "self": True, "description": "peers"}],
+            "egress": [EGRESS],
+            "tags": {"owner": "ops"},
+        },
+        {"ingress": [{**INGRESS, "fromPort": 8443, "toPort": 8443}], "tags": {"owner": "data"}},
+        {"description": "training"},
+        network,
+    ),
+    Example(
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        {"vpcId": "{vpc}", "tags": {"owner": "ops"}},
+        {"ingress": [INGRESS], "tags": {"owner": "data"}},
+        {"vpcId": "{other_vpc}"},
+        network,
+    ),
+    *(
+        Example(
+            f"aws:vpc/securityGroup{direction}Rule:SecurityGroup{direction}Rule",
+            {
+                "securityGroupId": "{group}",
+                "ipProtocol": "tcp",
+                "fromPort": 443,
+                "toPort": 443,
+                "cidrIpv4": "10.8.0.0/16",
+                "description": "api",
+                "tags": {"owner": "ops"},
+            },
+            {"tags": {"owner": "data"}},
+            {"fromPort": 8443, "toPort": 8443},
+            network,
+        )
+        for direction in ("Ingress", "Egress")
+    ),
+    Example(
+        "aws:ec2/securityGroupRule:SecurityGroupRule",
+        {
+            "type": "ingress",
+            "securityGroupId": "{group}",
+            "protocol": "tcp",
+            "fromPort": 443,
+            "toPort": 443,
+            "sourceSecurityGroupId": "{other_group}",
+        },
+        {},
+        {"fromPort": 80, "toPort": 80},
+        network,
+    ),
+    Example(
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+        {
+            "vpcId": "{vpc}",
+            "serviceName": "com.amazonaws.eu-central-1.s3",
+            "vpcEndpointType": "Gateway",
+            "routeTableIds": ["{table}"],
+            "tags": {"owner": "ops"},
+        },
+        {"routeTableIds": ["{table}", "{other_table}"], "tags": {"owner": "data"}},
+        {"serviceName": "com.amazonaws.eu-central-1.dynamodb"},
+        network,
+    ),
+    Example(
+        "aws:ec2/flowLog:FlowLog",
+        {
+            "vpcId": "{vpc}",
+            "trafficType": "ALL",
+            "logDestination": "arn:aws:logs:eu-central-1:123456789012:log-group:flows",
+            "iamRoleArn": "{role_arn}",
+            "tags": {"owner": "ops"},
+        },
+        {"tags": {"owner": "data"}},
+        {"trafficType": "REJECT"},
+        network,
+    ),
+]
+
+EXAMPLES = [*EC2, *KMS, *S3, *DYNAMODB, *IAM, *SQS, *SNS, *CLOUDWATCH, *ECR, *SECRETS, *AUDIT]
