@@ -40,7 +40,7 @@ rollback: setup ## serve what was served before
 	@$(RUN) rollback
 
 test: setup ## the suite that needs no root and no environment
-	@$(VENV)/bin/python -m pytest -m "not environment and not teardown"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not environment and not teardown"
 
 verify: setup ## the suite that drives what runs
 	@$(VENV)/bin/python -m pytest -m environment tests/environment
