@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from local.images.oci import Entry, RunConfig, pack, write_layer, write_layout
+from local.images.archives import pack
+from local.images.oci import Entry, RunConfig, write_layer, write_layout
 from local.toolchain.recipes import MACHINE
 
 REPOSITORY = "plinth.internal/pause"

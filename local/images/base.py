@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.errors import LocalError
-from local.images import mirrors, oci
+from local.images import archives, mirrors, oci
 from local.images.commands import CONTAINED
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def ensure(cache: ImageCache, platform: Platform, commands: Commands) -> Kept:
     layout = folder / "layout"
     oci.write_layout(layout, [tree], oci.RunConfig(), architecture=platform.architecture, compress=False)
     archive = folder / "base.tar"
-    oci.pack(layout, archive, "plinth.internal/base")
+    archives.pack(layout, archive, "plinth.internal/base")
     return cache.base.keep(key(platform), archive)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from local.errors import LocalError
-from local.images import base, builders, docker, oci, orders, scratch, wheels
+from local.images import archives, base, builders, docker, orders, scratch, wheels
 from local.images.cache import ImageCache, Kept
 from local.images.commands import Commands
 from local.images.names import Binaries, BuiltImage, ImageName
@@ -152,8 +152,8 @@ def _build(jobs: _Jobs, missing: Collection[ImageName], cache: ImageCache, progr
 
 
 def _finish(name: ImageName, key: str, layout: Path, archive: Path, cache: ImageCache) -> None:
-    oci.pack(layout, archive, name.repository)
-    user = str(oci.read(archive).config.get("config", {}).get("User", ""))
+    archives.pack(layout, archive, name.repository)
+    user = str(archives.read(archive).config.get("config", {}).get("User", ""))
     if user.split(":", maxsplit=1)[0] in {"", "0", "root"}:
         raise LocalError(
             f"The image {name} would run as {user or 'root'}, which no cluster with Pod Security "

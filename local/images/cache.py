@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from local.errors import LocalError
-from local.images import oci
+from local.images import archives, oci
 from local.images.commands import KilledError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Kept:
     """An archive on a shelf, its bytes verified."""
 
     archive: Path
-    contents: oci.Contents
+    contents: archives.Contents
 
 
 class Shelf:
@@ -55,7 +55,7 @@ class Shelf:
         archive, record = self._paths(key)
         try:
             if json.loads(record.read_bytes())["sha256"] == oci.digest_of(archive):
-                return Kept(archive, oci.read(archive))
+                return Kept(archive, archives.read(archive))
         except (OSError, ValueError, KeyError, TypeError, LocalError):
             return None
         return None
@@ -64,7 +64,7 @@ class Shelf:
         """Take a finished archive onto the shelf; it leaves the place where it was."""
         target, record = self._paths(key)
         self._folder.mkdir(parents=True, exist_ok=True)
-        contents = oci.read(archive)
+        contents = archives.read(archive)
         words = json.dumps(
             {"sha256": oci.digest_of(archive), "name": contents.name, "digest": contents.digest}
         )

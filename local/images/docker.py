@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from local.images import base, oci
+from local.images import archives, base
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ class Docker:
             ["docker", "save", "--output", archive, identity.read_text().strip()],
             log=log,
         )
-        oci.layout_of_docker_archive(archive, layout)
+        archives.layout_of_docker(archive, layout)
         archive.unlink()
 
     def build_command(self, target: str | None, context: Path, identity: Path) -> list[str]:

@@ -1,24 +1,18 @@
-"""Images as archives in the OCI layout, written so that the same content gives the same digest.
+"""Images as OCI layouts, written so that the same content gives the same digest.
 
-A reference `name@sha256:...` is only worth something if the digest is known before a node imports the
-archive and is the one that the node then finds. Docker's own archive carries no manifest at all (each
-reader makes one up), so whatever a builder hands over ends here, in one format: a tar of an OCI layout
-(https://github.com/opencontainers/image-spec) whose index also carries the full reference in the
-annotation by which containerd names what it imports.
+See https://github.com/opencontainers/image-spec: a layout is a folder of blobs named by their digests, of
+which a manifest names the configuration and the layers, and an index names the manifest.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import shutil
 import tarfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from local.errors import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,9 +22,6 @@ INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
-
-NAME_ANNOTATION = "io.containerd.image.name"
-"""containerd names an imported image by this; see `pkg containerd/images/annotations.go`."""
 
 EPOCH = "1970-01-01T00:00:00Z"
 """Every image says that it was made then: a real time would change the digest of equal content."""
@@ -138,11 +129,11 @@ class Layout:
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPE,
-            "config": self.add(_compact(config), CONFIG_TYPE),
+            "config": self.add(compact(config), CONFIG_TYPE),
             "layers": list(layers),
         }
-        descriptor = self.add(_compact(manifest), MANIFEST_TYPE)
-        (self._folder / "index.json").write_bytes(_index(descriptor))
+        descriptor = self.add(compact(manifest), MANIFEST_TYPE)
+        (self._folder / "index.json").write_bytes(index(descriptor))
         return str(descriptor["digest"])
 
 
@@ -180,176 +171,11 @@ def write_layout(
     return layout.finish(config, [descriptor for descriptor, _ in stored])
 
 
-def layout_of_docker_archive(archive: Path, folder: Path) -> str:
-    """Turn what `docker save` wrote, in any of its versions, into an OCI layout.
-
-    Old engines write the layers as `<id>/layer.tar`, newer ones as `blobs/sha256/...`; both name them,
-    and the configuration, in `manifest.json`, which is all that is read here.
-
-    Returns:
-        The digest of the manifest made for it; equal content gives an equal one.
-
-    Raises:
-        LocalError: the archive holds no image or more than one.
-    """
-    layout = Layout(folder)
-    with tarfile.open(archive) as tar:
-        images = json.loads(_member(tar, "manifest.json"))
-        if len(images) != 1:
-            raise LocalError(
-                f"The archive {archive} holds {len(images)} images where one is expected. "
-                "Remove it and build again."
-            )
-        layers = []
-        for name in images[0]["Layers"]:
-            temporary = folder / "layer.tar"
-            stream = tar.extractfile(_followed(tar, name))
-            if stream is None:
-                raise LocalError(f"The layer {name} in {archive} is not a file. Remove it and build again.")
-            with stream, temporary.open("wb") as target:
-                shutil.copyfileobj(stream, target, CHUNK_BYTES)
-            descriptor, _ = layout.add_layer(temporary, compress=True)
-            layers.append(descriptor)
-            temporary.unlink()
-        config = json.loads(_member(tar, images[0]["Config"]))
-    return layout.finish(config, layers)
-
-
-def pack(layout: Path, archive: Path, repository: str) -> str:
-    """Write a layout folder as the archive that nodes import.
-
-    Args:
-        layout: an OCI layout with one image.
-        archive: file to write; only the blobs that the image refers to go in. Docker's own index stands
-            beside OCI's, so that `docker load` reads it, too.
-        repository: name without digest; with the digest it becomes the name that containerd gives it.
-
-    Returns:
-        The manifest's digest.
-
-    Raises:
-        LocalError: the layout has other than one image, or a blob's bytes don't match its name.
-    """
-    manifests = json.loads((layout / "index.json").read_bytes())["manifests"]
-    if len(manifests) != 1:
-        raise LocalError(f"{layout} holds {len(manifests)} images where one is expected. Build again.")
-    descriptor = {key: manifests[0][key] for key in ("mediaType", "digest", "size")}
-    digest = str(descriptor["digest"])
-    descriptor["annotations"] = {NAME_ANNOTATION: f"{repository}@{digest}"}
-    manifest = json.loads(_blob(layout, digest).read_bytes())
-    names = [digest, manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
-    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
-        _add_bytes(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-        _add_bytes(tar, "index.json", _index(descriptor))
-        _add_bytes(tar, "manifest.json", _docker_manifest(manifest, repository, digest))
-        for name in dict.fromkeys(names):
-            blob = _blob(layout, name)
-            if digest_of(blob) != name:
-                raise LocalError(
-                    f"{blob} was damaged while the image was written. Look at the disk; build again."
-                )
-            info = tarfile.TarInfo(_place(name))
-            info.size = blob.stat().st_size
-            info.mode = 0o644
-            with blob.open("rb") as stream:
-                tar.addfile(info, stream)
-    return digest
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What an archive says of itself.
-
-    Attributes:
-        digest: of the manifest.
-        name: full reference by which containerd will know it.
-        config: the image configuration, as JSON.
-        compressed_bytes: size of the layers as stored and pushed.
-        layers: their digests, lowest first.
-    """
-
-    digest: str
-    name: str
-    config: dict[str, Any]
-    compressed_bytes: int
-    layers: tuple[str, ...]
-
-
-def read(archive: Path) -> Contents:
-    """Read an archive that `pack` wrote.
-
-    Raises:
-        LocalError: it isn't one.
-    """
-    try:
-        with tarfile.open(archive) as tar:
-            descriptor = json.loads(_member(tar, "index.json"))["manifests"][0]
-            manifest = json.loads(_member(tar, _place(descriptor["digest"])))
-            config = json.loads(_member(tar, _place(manifest["config"]["digest"])))
-    except (OSError, tarfile.TarError, KeyError, IndexError, ValueError) as error:
-        raise LocalError(
-            f"{archive} is not an image archive ({error}). Remove it; `make up` builds it anew."
-        ) from error
-    return Contents(
-        digest=descriptor["digest"],
-        name=descriptor.get("annotations", {}).get(NAME_ANNOTATION, ""),
-        config=config,
-        compressed_bytes=sum(layer["size"] for layer in manifest["layers"]),
-        layers=tuple(layer["digest"] for layer in manifest["layers"]),
-    )
-
-
-def _compact(value: object) -> bytes:
+def compact(value: object) -> bytes:
+    """JSON in the one way that gives equal bytes for equal values."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _index(descriptor: Mapping[str, Any]) -> bytes:
-    return _compact({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [descriptor]})
-
-
-def tag(digest: str) -> str:
-    """The tag that an image gets where a digest alone won't do: the digest's first 12 places."""
-    return digest.removeprefix("sha256:")[:12]
-
-
-def _docker_manifest(manifest: Mapping[str, Any], repository: str, digest: str) -> bytes:
-    return _compact(
-        [
-            {
-                "Config": _place(manifest["config"]["digest"]),
-                "RepoTags": [f"{repository}:{tag(digest)}"],
-                "Layers": [_place(layer["digest"]) for layer in manifest["layers"]],
-            }
-        ]
-    )
-
-
-def _place(digest: str) -> str:
-    return f"blobs/{digest.replace(':', '/')}"
-
-
-def _blob(layout: Path, digest: str) -> Path:
-    return layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-
-def _add_bytes(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    info.mode = 0o644
-    tar.addfile(info, io.BytesIO(data))
-
-
-def _member(tar: tarfile.TarFile, name: str) -> bytes:
-    stream = tar.extractfile(_followed(tar, name))
-    if stream is None:
-        raise KeyError(name)
-    with stream:
-        return stream.read()
-
-
-def _followed(tar: tarfile.TarFile, name: str) -> tarfile.TarInfo:
-    """A member by name, without the leading `./` that some writers put."""
-    try:
-        return tar.getmember(name)
-    except KeyError:
-        return tar.getmember(f"./{name}")
+def index(descriptor: Mapping[str, Any]) -> bytes:
+    """The index of a layout with one image."""
+    return compact({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [descriptor]})

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from local.errors import LocalError
-from local.images import builders, oci
+from local.images import archives, builders
 from local.images.base import Platform
 from local.images.buildah import Buildah
 from local.images.cache import ImageCache
@@ -74,7 +74,9 @@ def push(
         for image in images:
             repository = f"{registry}/{image.name.path}"
             with progress.step(f"push image {image.name}"):
-                digest = pusher.push(image, f"{repository}:{oci.tag(image.reference.rpartition('@')[2])}")
+                digest = pusher.push(
+                    image, f"{repository}:{archives.tag(image.reference.rpartition('@')[2])}"
+                )
             references[image.name] = f"{repository}@{digest}"
     return references
 
@@ -127,7 +129,7 @@ class _DockerPusher:
 
     def push(self, image: BuiltImage, destination: str) -> str:
         log = f"push-{image.name.path}"
-        loaded = f"{image.name.repository}:{oci.tag(image.reference.rpartition('@')[2])}"
+        loaded = f"{image.name.repository}:{archives.tag(image.reference.rpartition('@')[2])}"
         for step, words in (
             (f"load image {image.name} into the engine", ("load", "--input", str(image.archive))),
             (f"name image {image.name}", ("tag", loaded, destination)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import certifi
 
 from local.errors import LocalError
-from local.images import oci
+from local.images import archives, oci
 from local.images.names import Binaries, ImageName
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ScratchImage:
         layer, layout, archive = work / "layer.tar", work / "layout", work / "image.tar"
         oci.write_layer(self.entries, layer)
         oci.write_layout(layout, [layer], self.run, architecture=platform.architecture)
-        oci.pack(layout, archive, self.name.repository)
+        archives.pack(layout, archive, self.name.repository)
         return archive
 
 
