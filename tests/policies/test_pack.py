@@ -68,7 +68,12 @@ class Engine:
     def close(self) -> None:
         self.channel.close()
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=20)
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            # The SDK's server may be between two sleeps when the signal comes; the engine then kills it too.
+            self.process.kill()
+            self.process.wait(timeout=20)
 
 
 def struct(props: dict[str, Any]) -> struct_pb2.Struct:
