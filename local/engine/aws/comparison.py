@@ -58,28 +58,35 @@ def same(kind: ResourceType, name: str, one: object, other: object) -> bool:
 def matches(kind: ResourceType, name: str, asked: object, actual: object) -> bool:
     """Whether what exists is what was asked for; nested members that AWS fills in on its own don't count."""
     one, other = meaning(kind, name, asked), meaning(kind, name, actual)
-    return one == other or _covers(one, other, ordered=name not in kind.unordered)
+    return one == other or _covers(one, other, ordered=name not in kind.unordered, adds=kind.adds)
 
 
-def _covers(asked: Any, actual: Any, *, ordered: bool) -> bool:  # noqa: ANN401 - values of any type
+def _covers(asked: Any, actual: Any, *, ordered: bool, adds: frozenset[str]) -> bool:  # noqa: ANN401 - values of any type
     if isinstance(asked, dict) and isinstance(actual, dict):
-        more = actual.keys() - asked.keys()
-        return all(_covers(asked[name], actual.get(name), ordered=True) for name in asked) and not any(
-            actual[name] for name in more
-        )
+        more = actual.keys() - asked.keys() - adds
+        return all(
+            _covers(asked[name], actual.get(name), ordered=True, adds=adds) for name in asked
+        ) and not any(actual[name] for name in more)
     if isinstance(asked, list) and isinstance(actual, list):
         if len(asked) != len(actual):
             return False
         if ordered:
-            return all(_covers(*pair, ordered=True) for pair in zip(asked, actual, strict=True))
+            return all(_covers(*pair, ordered=True, adds=adds) for pair in zip(asked, actual, strict=True))
         left = list(actual)
         for item in asked:
-            found = next((other for other in left if _covers(item, other, ordered=True)), None)
+            found = next((other for other in left if _covers(item, other, ordered=True, adds=adds)), None)
             if found is None:
                 return False
             left.remove(found)
         return True
     return bool(asked == actual)
+
+
+def without_added(kind: ResourceType, value: Any) -> Any:  # noqa: ANN401 - values of any type
+    """An object as a program would declare it."""
+    if isinstance(value, dict) and kind.adds:
+        return {name: item for name, item in value.items() if name not in kind.adds}
+    return value
 
 
 def changed(kind: ResourceType, old: Properties, new: Properties, computed: Iterable[str]) -> list[str]:

@@ -57,6 +57,11 @@ class AwsError(ProviderError):
         return any(mark in self.code for mark in _ABSENT)
 
     @property
+    def missing_in_emulator(self) -> bool:
+        """Whether the emulator doesn't know the operation: moto answers with an internal error."""
+        return self.code in {"500", "501", "InternalFailure", "NotImplemented"}
+
+    @property
     def conflict(self) -> bool:
         """Whether it says that something of that name is there already."""
         return any(mark in self.code for mark in _CONFLICT)

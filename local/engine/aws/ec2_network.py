@@ -227,8 +227,13 @@ def _read_nat(aws: Aws, identity: str, _known: Properties) -> Properties | None:
     }
 
 
-def _delete_nat(aws: Aws, identity: str, _known: Properties) -> None:
+def _delete_nat(aws: Aws, identity: str, known: Properties) -> None:
     aws.attempt("ec2", "delete_nat_gateway", NatGatewayId=identity)
+    if known.get("allocationId"):
+        # AWS frees the address with the gateway; moto leaves it associated.
+        address = one(aws, "describe_addresses", "Addresses", AllocationIds=[known["allocationId"]]) or {}
+        if address.get("AssociationId"):
+            aws.attempt("ec2", "disassociate_address", AssociationId=address["AssociationId"])
 
 
 # Routes

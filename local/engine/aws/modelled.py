@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from botocore.model import Shape
 
-    from local.engine.aws.resource_type import Put
+    from local.engine.aws.resource_type import Delete, Put
     from local.engine.values import Properties
 
 
@@ -73,6 +73,7 @@ def modelled(  # noqa: PLR0913 - what differs between types
     takes: Iterable[str],
     changes: Iterable[str] = (),
     starts: Put | None = None,
+    remove: Delete | None = None,
     parts: tuple[Part, ...] = (),
     replaces: Iterable[str] | None = None,
     **more: Any,  # noqa: ANN401 - whatever else an entry of the table says
@@ -85,6 +86,7 @@ def modelled(  # noqa: PLR0913 - what differs between types
         takes: properties that `create` takes.
         changes: those that `update` takes.
         starts: a call that always follows the creation.
+        remove: takes it away, where one call is not enough.
         parts: properties with calls of their own.
         replaces: those whose change needs a new one; by default, all that nothing changes.
         more: see `ResourceType`.
@@ -98,7 +100,7 @@ def modelled(  # noqa: PLR0913 - what differs between types
         sdk_type=sdk_type,
         create=partial(_create, calls, taken, starts),
         read=partial(_read, calls, sdk_type),
-        delete=partial(_delete, calls),
+        delete=remove or partial(_delete, calls),
         parts=parts,
         replaces=settled,
         takes=frozenset(taken),

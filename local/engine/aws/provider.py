@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from local.engine.aws import functions, recorded, sdk, table
 from local.engine.aws.adoption import Adoption
-from local.engine.aws.comparison import DEFAULTS_KEY, changed, difference, matches, meaning
+from local.engine.aws.comparison import DEFAULTS_KEY, changed, difference, matches, meaning, without_added
 from local.engine.aws.connection import AwsError, Connection
 from local.engine.aws.naming import with_name
 from local.engine.aws.resource_type import Aws, ResourceType, Wanted
@@ -356,7 +356,7 @@ class AwsProvider(Provider):
             elif meaning(kind, name, value) is not None and (
                 asked is not None or imported or name not in computed
             ):
-                inputs[name] = value
+                inputs[name] = without_added(kind, value)
         if kind.tagging is not None and (found.get("tagsAll") or "tagsAll" in old):
             inputs["tagsAll"] = found.get("tagsAll", {})
         return inputs

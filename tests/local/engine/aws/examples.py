@@ -940,4 +940,198 @@ EC2 = [
     ),
 ]
 
-EXAMPLES = [*EC2, *KMS, *S3, *DYNAMODB, *IAM, *SQS, *SNS, *CLOUDWATCH, *ECR, *SECRETS, *AUDIT]
+
+def cluster(engine: Engine) -> Mapping[str, Any]:
+    made = dict(network(engine))
+    engine.client("eks").create_cluster(
+        name="needed",
+        roleArn=made["role_arn"],
+        resourcesVpcConfig={"subnetIds": [made["subnet"], made["other_subnet"]]},
+    )
+    return {**made, **key(engine), "cluster": "needed"}
+
+
+EKS = [
+    Example(
+        "aws:eks/cluster:Cluster",
+        {
+            "roleArn": "{role_arn}",
+            "vpcConfig": {
+                "subnetIds": ["{subnet}", "{other_subnet}"],
+                "endpointPrivateAccess": True,
+                "endpointPublicAccess": False,
+            },
+            "enabledClusterLogTypes": ["api", "audit"],
+            "encryptionConfig": {"provider": {"keyArn": "{key_arn}"}, "resources": ["secrets"]},
+            "tags": {"owner": "ops"},
+        },
+        {"enabledClusterLogTypes": ["api", "audit", "scheduler"], "tags": {"owner": "data"}},
+        {"name": "other-cluster"},
+        lambda engine: {**network(engine), **key(engine)},
+    ),
+    Example(
+        "aws:eks/nodeGroup:NodeGroup",
+        {
+            "clusterName": "{cluster}",
+            "nodeRoleArn": "{role_arn}",
+            "subnetIds": ["{subnet}", "{other_subnet}"],
+            "instanceTypes": ["m7g.large"],
+            "scalingConfig": {"desiredSize": 2, "minSize": 2, "maxSize": 4},
+            "labels": {"pool": "serving"},
+        },
+        {
+            "scalingConfig": {"desiredSize": 3, "minSize": 2, "maxSize": 5},
+            "labels": {"pool": "training"},
+        },
+        {"instanceTypes": ["m7g.xlarge"]},
+        cluster,
+    ),
+]
+
+
+def database(engine: Engine) -> Mapping[str, Any]:
+    made = dict(network(engine))
+    engine.client("rds").create_db_subnet_group(
+        DBSubnetGroupName="needed",
+        DBSubnetGroupDescription="needed",
+        SubnetIds=[made["subnet"], made["other_subnet"]],
+    )
+    return {**made, **key(engine), "subnet_group": "needed"}
+
+
+RDS = [
+    Example(
+        "aws:rds/instance:Instance",
+        {
+            "engine": "postgres",
+            "engineVersion": "17.4",
+            "instanceClass": "db.t4g.medium",
+            "allocatedStorage": 20,
+            "dbName": "mlflow",
+            "username": "mlflow",
+            "password": "hunter2hunter2",
+            "storageEncrypted": True,
+            "kmsKeyId": "{key_arn}",
+            "backupRetentionPeriod": 7,
+            "dbSubnetGroupName": "{subnet_group}",
+            "vpcSecurityGroupIds": ["{group}"],
+            "skipFinalSnapshot": True,
+            "tags": {"owner": "ml"},
+        },
+        {"instanceClass": "db.t4g.large", "backupRetentionPeriod": 14, "tags": {"owner": "data"}},
+        {"dbName": "other"},
+        database,
+        frozenset({"password", "skipFinalSnapshot"}),
+    ),
+    Example(
+        "aws:rds/subnetGroup:SubnetGroup",
+        {"subnetIds": ["{subnet}", "{other_subnet}"], "tags": {"owner": "ml"}},
+        {"description": "private", "tags": {"owner": "data"}},
+        {"name": "other-group"},
+        network,
+    ),
+    Example(
+        "aws:rds/parameterGroup:ParameterGroup",
+        {
+            "family": "postgres17",
+            "parameters": [{"name": "rds.force_ssl", "value": "1", "applyMethod": "immediate"}],
+            "tags": {"owner": "ml"},
+        },
+        {
+            "parameters": [{"name": "rds.force_ssl", "value": "0", "applyMethod": "immediate"}],
+            "tags": {"owner": "data"},
+        },
+        {"family": "postgres16"},
+    ),
+]
+
+
+def pools(engine: Engine) -> Mapping[str, Any]:
+    cognito = engine.client("cognito-idp")
+    ids = [cognito.create_user_pool(PoolName=name)["UserPool"]["Id"] for name in ("needed", "other-needed")]
+    return {"pool": ids[0], "other_pool": ids[1]}
+
+
+COGNITO = [
+    Example(
+        "aws:cognito/userPool:UserPool",
+        {
+            "passwordPolicy": {
+                "minimumLength": 14,
+                "requireNumbers": True,
+                "temporaryPasswordValidityDays": 3,
+            },
+            "adminCreateUserConfig": {"allowAdminCreateUserOnly": True},
+            "accountRecoverySetting": {"recoveryMechanisms": [{"name": "verified_email", "priority": 1}]},
+            "usernameAttributes": ["email"],
+            "autoVerifiedAttributes": ["email"],
+            "userPoolAddOns": {"advancedSecurityMode": "ENFORCED"},
+            "tags": {"owner": "ops"},
+        },
+        {
+            "passwordPolicy": {
+                "minimumLength": 16,
+                "requireNumbers": True,
+                "temporaryPasswordValidityDays": 3,
+            },
+            "deletionProtection": "ACTIVE",
+            "tags": {"owner": "data"},
+        },
+        {"usernameAttributes": ["phone_number"]},
+    ),
+    Example(
+        "aws:cognito/userPoolClient:UserPoolClient",
+        {
+            "userPoolId": "{pool}",
+            "generateSecret": True,
+            "explicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            "accessTokenValidity": 60,
+            "tokenValidityUnits": {"accessToken": "minutes"},
+        },
+        {"explicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH"], "callbackUrls": ["https://example.org/back"]},
+        {"userPoolId": "{other_pool}"},
+        pools,
+    ),
+    Example(
+        "aws:cognito/resourceServer:ResourceServer",
+        {
+            "userPoolId": "{pool}",
+            "identifier": "plinth",
+            "scopes": [{"scopeName": "predict", "scopeDescription": "ask for predictions"}],
+        },
+        {},
+        {"userPoolId": "{other_pool}"},
+        pools,
+    ),
+    Example(
+        "aws:cognito/userGroup:UserGroup",
+        {"userPoolId": "{pool}", "description": "clinicians", "precedence": 2},
+        {"description": "reviewers", "precedence": 3},
+        {"userPoolId": "{other_pool}"},
+        pools,
+    ),
+    Example(
+        "aws:cognito/userPoolDomain:UserPoolDomain",
+        {"userPoolId": "{pool}", "domain": "plinth-test"},
+        {},
+        {"domain": "plinth-other"},
+        pools,
+    ),
+]
+
+EXAMPLES = [
+    *EKS,
+    *RDS,
+    *COGNITO,
+    *EC2,
+    *KMS,
+    *S3,
+    *DYNAMODB,
+    *IAM,
+    *SQS,
+    *SNS,
+    *CLOUDWATCH,
+    *ECR,
+    *SECRETS,
+    *AUDIT,
+]

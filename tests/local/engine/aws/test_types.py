@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 
 STAYS = {
+    "aws:cognito/resourceServer:ResourceServer",  # moto can't remove one; it goes with its pool
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",  # every VPC has one
     "aws:kms/keyPolicy:KeyPolicy",  # a key always has a policy
     "aws:s3/bucketVersioning:BucketVersioning",  # can be suspended, never removed
