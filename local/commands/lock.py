@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from local.instance import Instance
 
 # Images take their versions from the development lock, so that what is tested is what runs there.
-CONSTRAINED = {"dev": False, "serving": True, "pipeline": True, "envoy": False, "go": False, "bootstrap": False}
+CONSTRAINED = {
+    "dev": False,
+    "serving": True,
+    "pipeline": True,
+    "envoy": False,
+    "go": False,
+    "bootstrap": False,
+}
 
 
 def lock(instance: Instance) -> None:
