@@ -12,6 +12,7 @@ import os
 import platform as machine
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.errors import LocalError
@@ -19,8 +20,6 @@ from local.images import archives, mirrors, oci
 from local.images.commands import CONTAINED
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from local.images.cache import ImageCache, Kept
     from local.images.commands import Commands
 
@@ -50,12 +49,15 @@ TRACES = (
     "etc/apt/sources.list.d/*",
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+    "var/cache/apt",
     "var/cache/debconf/*-old",
+    "var/lib/apt",
     "var/lib/dpkg/*-old",
     "var/log/*.log",
     "var/log/apt",
 )
-"""What the making leaves: names of mirrors and proxies, which are this machine's business."""
+"""What the making leaves: names of mirrors and proxies, and folders whose owner depends on whether apt's own
+user may enter the cache; all this machine's business."""
 
 EMPTIED = ("etc/hostname", "etc/resolv.conf")
 """Copied from this machine by mmdebstrap; every container gets its own."""
@@ -108,8 +110,8 @@ class Platform:
 
 def key(platform: Platform) -> str:
     """Digest of the recipe. Later package versions don't change it; `make purge` makes a new base."""
-    parts = (SUITE, platform.architecture, PACKAGES, DPKG_OPTIONS, TRACES, EMPTIED, HOOKS)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    words = command(platform, Path("options"), Path("sources"), Path("target"))
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
 def ensure(cache: ImageCache, platform: Platform, commands: Commands) -> Kept:
@@ -147,6 +149,7 @@ def command(platform: Platform, options: Path, sources: Path, target: Path) -> l
     return [
         "mmdebstrap",
         "--variant=essential",
+        "--skip=cleanup/apt",  # it would make anew what the hook takes away, and the hook takes away more
         f"--architectures={platform.architecture}",
         f"--include={','.join(PACKAGES)}",
         f"--hook-dir={HOOKS}",
