@@ -19,6 +19,7 @@ from botocore.exceptions import (
 from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
+from botocore.parsers import ResponseParserError
 
 from local.engine.provider import ProviderError
 
@@ -35,6 +36,8 @@ ATTEMPTS: Final = 4
 
 POOL: Final = 64
 """Connections kept for each service: one for each thread that serves the engine."""
+
+INTERNAL: Final = "500"
 
 _ABSENT: Final = ("NotFound", "NotFoundException", "NoSuch", "DoesNotExist", "NonExistent", "404")
 _CONFLICT: Final = ("AlreadyExists", "AlreadyOwnedByYou", "ResourceInUse", "Duplicate", "ResourceConflict")
@@ -59,12 +62,19 @@ class AwsError(ProviderError):
     @property
     def missing_in_emulator(self) -> bool:
         """Whether the emulator doesn't know the operation: moto answers with an internal error."""
-        return self.code in {"500", "501", "InternalFailure", "NotImplemented"}
+        return self.code == INTERNAL
 
     @property
     def conflict(self) -> bool:
         """Whether it says that something of that name is there already."""
         return any(mark in self.code for mark in _CONFLICT)
+
+
+def _unknown_to_emulator(service: str, operation: str) -> AwsError:
+    return AwsError(
+        f"{service} {operation}: the emulator has no such operation, or failed in it; its log tells which.",
+        INTERNAL,
+    )
 
 
 class Connection:
@@ -157,7 +167,11 @@ class Connection:
         except ClientError as error:
             details = error.response.get("Error", {})
             code = details.get("Code", "Unknown")
+            if code == INTERNAL:
+                raise _unknown_to_emulator(service, operation) from error
             raise AwsError(f"{service} {operation}: {code}: {details.get('Message', '')}", code) from error
+        except ResponseParserError as error:
+            raise _unknown_to_emulator(service, operation) from error
         except ParamValidationError as error:
             raise ProviderError(f"{service} {operation}: {error}") from error
         except (BotoConnectionError, HTTPClientError) as error:

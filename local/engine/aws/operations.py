@@ -18,7 +18,6 @@ class Operation:
         operation: the operation's name.
         names: inputs whose parameter has another name.
         elsewhere: inputs that other operations take, or that only the provider knows.
-        elsewhere_required: required parameters that no input gives.
         replaces: inputs whose change needs a new resource.
         member: the parameter that holds all other inputs, if the operation nests them.
         outer: with `member`, the inputs that stay beside it.
@@ -28,7 +27,6 @@ class Operation:
     operation: str
     names: Mapping[str, str] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset({"region", "timeouts", "tagsAll"})
-    elsewhere_required: tuple[str, ...] = ()
     replaces: frozenset[str] = frozenset()
     member: str = ""
     outer: frozenset[str] = frozenset()
@@ -73,6 +71,25 @@ OPERATIONS: Final[dict[str, Operation]] = {
         "backup",
         "PutBackupVaultLockConfiguration",
         replaces=frozenset({"backupVaultName"}),
+    ),
+    "aws:backup/vaultPolicy:VaultPolicy": Operation(
+        "backup",
+        "PutBackupVaultAccessPolicy",
+        replaces=frozenset({"backupVaultName"}),
+    ),
+    "aws:backup/restoreTestingPlan:RestoreTestingPlan": Operation(
+        "backup",
+        "CreateRestoreTestingPlan",
+        names={"name": "RestoreTestingPlanName"},
+        member="RestoreTestingPlan",
+    ),
+    "aws:backup/restoreTestingSelection:RestoreTestingSelection": Operation(
+        "backup",
+        "CreateRestoreTestingSelection",
+        names={"name": "RestoreTestingSelectionName", "restoreTestingPlanName": "RestoreTestingPlanName"},
+        member="RestoreTestingSelection",
+        outer=frozenset({"RestoreTestingPlanName"}),
+        replaces=frozenset({"restoreTestingPlanName", "protectedResourceType"}),
     ),
     "aws:cloudwatch/compositeAlarm:CompositeAlarm": Operation(
         "cloudwatch",

@@ -137,8 +137,10 @@ class AwsProvider(Provider):
         self._confess(kind, resource, inputs)
         identity, adopted = self._make_or_adopt(kind, aws, resource, wanted)
         try:
+            differing = self._differing(kind, aws, resource, identity, inputs) if adopted else set()
             for part in kind.parts:
-                if adopted or (part.at_creation and wanted.has(*part.properties)):
+                given = part.at_creation and wanted.has(*part.properties)
+                if (given and not adopted) or differing & set(part.properties):
                     part.put(aws, identity, wanted)
             if adopted:
                 self._put_tags(kind, aws, identity, wanted)
@@ -169,6 +171,14 @@ class AwsProvider(Provider):
                     raise
         self.report(Severity.INFO, f"adopted {found}, left by an interrupted update", resource.urn)
         return found, True
+
+    def _differing(
+        self, kind: ResourceType, aws: Aws, resource: Resource, identity: str, inputs: Properties
+    ) -> set[str]:
+        """Properties in which what was taken over is not what is wanted."""
+        found = self._look(kind, aws, identity, {}, {}) or {}
+        present = self._inputs(kind, resource, {}, found, imported=True)
+        return set(changed(kind, present, inputs, _computed(kind)))
 
     def _only_kept(self, kind: ResourceType, name: str) -> bool:
         """Whether an input of the type has no effect here."""

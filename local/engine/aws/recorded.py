@@ -6,7 +6,6 @@ it, so that a wrong or missing parameter is an error here as it would be on AWS.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.validate import ParamValidator
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 MARK: Final = "__recordedOnly"
 """Output by which the state tells what is only recorded. The SDK has no such property: no program sees it."""
 
-IDENTITY: Final = re.compile(r"name|.*(?<!i)Name$|bucket|key")
-
 
 def check(connection: Connection, token: str, inputs: Properties) -> Sequence[CheckFailure]:
     """What the API itself would refuse; nothing where no operation is known or something isn't known yet."""
@@ -38,7 +35,7 @@ def check(connection: Connection, token: str, inputs: Properties) -> Sequence[Ch
     given = {
         operation.names.get(name, name): value
         for name, value in inputs.items()
-        if name not in HIDDEN and name not in operation.elsewhere and value is not None
+        if name not in {*HIDDEN, *operation.elsewhere, "tags"} and value is not None
     }
     if has_unknown(given):
         return []
@@ -48,11 +45,11 @@ def check(connection: Connection, token: str, inputs: Properties) -> Sequence[Ch
             outer = {name: value for name, value in given.items() if name in operation.outer}
             inner = {name: value for name, value in given.items() if name not in operation.outer}
             given = {**outer, operation.member: inner}
-        parameters = to_aws(given, shape, operation.names)
+        parameters = to_aws(given, shape)
     except ValueError as error:
         return [CheckFailure("", f"{operation.service} {operation.operation}: {error}")]
-    for name in (*operation.elsewhere_required, *_tokens(shape)):
-        parameters.setdefault(name, "given-elsewhere")
+    for name in _tokens(shape):
+        parameters.setdefault(name, "made-by-botocore")
     report = ParamValidator().validate(parameters, shape)
     if report.has_errors():
         text = " ".join(report.generate_report().split("\n"))

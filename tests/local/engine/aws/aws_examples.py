@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conftest import Engine
+    from aws_driver import Engine
 
 ACCOUNT = "123456789012"
 Needs = Callable[["Engine"], Mapping[str, Any]]
