@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m local
-export KUBECONFIG
+export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
 .PHONY: help setup up stop down status shell env release rollback test lint verify verify-down lock
 

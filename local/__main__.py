@@ -32,7 +32,7 @@ def stop() -> None:
     """End the processes, keep everything."""
     environment, progress = _environment(), Progress()
     with environment.exclusively("stop"):
-        environment.node.stop(progress)
+        environment.cluster.stop(progress)
 
 
 @app.command()

@@ -20,6 +20,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 VENV = CHECKOUT / ".venv"
 STAMP = VENV / ".plinth-stamp"
 MADE_BY = VENV / ".plinth-made-by"
+PLACE = CHECKOUT / ".plinth" / "existing" / "place.json"
+"""Written by an earlier `make up KUBECONFIG=...`; later ones need not repeat it."""
 REQUIREMENTS = CHECKOUT / "requirements"
 LOCKS = ("bootstrap.txt", "dev.txt")
 MINIMUM_PYTHON = (3, 11)
@@ -29,7 +31,7 @@ class BootstrapError(Exception):
     """Something that the person at the keyboard has to change; its text says what."""
 
 
-def require_a_place_for_the_cluster(*, user_id: int, kubeconfig: str | None) -> None:
+def require_a_place_for_the_cluster(*, user_id: int, kubeconfig: str | None, recorded: bool = False) -> None:
     """Refuse to go on where neither an embedded nor an existing cluster is possible.
 
     This runs before anything is installed or written, so that a refusal leaves no trace.
@@ -46,7 +48,7 @@ def require_a_place_for_the_cluster(*, user_id: int, kubeconfig: str | None) -> 
                 "Give the path of a kubeconfig, or unset KUBECONFIG to use the embedded cluster as root."
             )
         return
-    if user_id != 0:
+    if user_id != 0 and not recorded:
         raise BootstrapError(
             f"The embedded Kubernetes needs root (namespaces, mounts), and this is user {user_id}. "
             "Either run `sudo make up`, or use a cluster of yours: `make up KUBECONFIG=/path/to/kubeconfig`."
@@ -154,7 +156,9 @@ def main(arguments: list[str]) -> int:
     try:
         require_python(sys.version_info[:2])
         if "--for-environment" in arguments:
-            require_a_place_for_the_cluster(user_id=os.geteuid(), kubeconfig=os.environ.get("KUBECONFIG"))
+            require_a_place_for_the_cluster(
+                user_id=os.geteuid(), kubeconfig=os.environ.get("KUBECONFIG"), recorded=PLACE.is_file()
+            )
         install()
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201

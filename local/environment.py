@@ -1,4 +1,4 @@
-"""One embedded environment as its commands see it: node, stack, release, and one command at a time."""
+"""One environment as its commands see it: cluster, stack, release, and one command at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from local.artifacts import ArtifactBucket
+from local.cluster.existing import ExistingCluster, choose
 from local.cluster.node import Node
+from local.cluster.place import Place
 from local.engine.environment import environment as engine_environment
 from local.errors import LocalError
 from local.instance import STACK, Instance
@@ -24,6 +26,8 @@ from local.toolchain import NODE_TOOLS, Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local.cluster.cluster import Cluster
 
 
 class Environment:
@@ -36,12 +40,26 @@ class Environment:
     @cached_property
     def variables(self) -> dict[str, str]:
         """What `make shell` sets, and what every child process of these commands gets."""
-        return engine_environment(self.instance)
+        return engine_environment(self.instance, self.cluster.emulator_url, self.cluster.node_address)
 
     @cached_property
     def stack(self) -> Stack:
         """The Pulumi stack."""
         return Stack(self.instance, self.variables)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster that was chosen at the first `up`: an existing one, or else the embedded node."""
+        place = Place.read(self.instance)
+        return ExistingCluster(self.instance, place) if place else self.node
+
+    def choose_cluster(self) -> None:
+        """Check and record an existing cluster where `make up` is asked for one.
+
+        Raises:
+            LocalError: it can't be used; nothing was changed.
+        """
+        choose(self.instance)
 
     @cached_property
     def node(self) -> Node:

@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -75,8 +76,10 @@ class Instance:
 
     @property
     def run(self) -> Path:
-        """Sockets and pid files. Under /run, because a socket's path may hold 107 characters only."""
-        return Path("/run/plinth") / self.name
+        """Sockets and pid files. A short path, because a socket's may hold 107 characters only."""
+        user = os.geteuid()
+        base = Path("/run/plinth") if user == 0 else Path(tempfile.gettempdir()) / f"plinth-{user}"
+        return base / self.name
 
     @property
     def kubeconfig(self) -> Path:
@@ -145,5 +148,8 @@ class Instance:
 
 EMULATOR_PORT = 4566
 API_SERVER_PORT = 6443
-EMULATOR_HOSTNAME = "aws.plinth.internal"
-"""What pods call the emulator, so that the stack's config is the same for every instance."""
+EMULATOR_SERVICE = "aws-emulator"
+EMULATOR_NAMESPACE = "plinth-emulator"
+EMULATOR_HOSTNAME = f"{EMULATOR_SERVICE}.{EMULATOR_NAMESPACE}.svc.cluster.local"
+"""What pods call the emulator, so that the stack's config is the same for every instance and cluster. The
+embedded node's DNS answers to it by itself; an existing cluster gets a Service of this name."""

@@ -6,12 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from local.cluster.api import Api, ApiError
 from local.cluster.binaries import Binaries, Toolchain, installed
 from local.cluster.certificates import Certificates
+from local.cluster.cluster import ProcessHealth
 from local.cluster.images import Image, Images
 from local.cluster.layout import ISSUER, Layout
 from local.cluster.machine import Machine
@@ -21,11 +21,13 @@ from local.cluster.services import EMULATOR_STOP_SECONDS
 from local.errors import LocalError
 from local.storage import write_atomically
 from local.supervision.control import RUNNING, STARTING, ProcessState, Supervisor
+from local.toolchain import NODE_TOOLS, Tool, debian
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from local.images.names import BuiltImage, ImageName
     from local.instance import Instance
     from local.progress import Progress
 
@@ -37,26 +39,14 @@ ETCD_SECONDS = 5.0
 """Time for etcd to end; it is killed after one second (see its program)."""
 
 
-@dataclass(frozen=True)
-class ProcessHealth:
-    """One supervised program.
-
-    Attributes:
-        name: of the program.
-        healthy: whether it runs and, where it can be asked, answers.
-        detail: why it is not healthy, or since when it runs.
-    """
-
-    name: str
-    healthy: bool
-    detail: str
-
-
 class Node:
     """One instance's node. Every method may be called at any time, in whichever state the node is."""
 
     issuer = ISSUER
     """OIDC issuer of the cluster's service-account tokens."""
+
+    tools: tuple[Tool, ...] = NODE_TOOLS
+    packages: tuple[debian.Package, ...] = debian.NODE
 
     def __init__(self, instance: Instance, toolchain: Toolchain) -> None:
         self._instance = instance
@@ -68,6 +58,21 @@ class Node:
         self._supervisor = Supervisor(self._layout.supervisor_socket)
         self._api = Api(instance, self._certificates)
         self._readiness = Readiness(self._layout, self._api)
+
+    @property
+    def node_address(self) -> str:
+        """Where its node ports answer."""
+        return self._instance.node_address
+
+    @property
+    def api_server_url(self) -> str:
+        """The Kubernetes API as the host reaches it."""
+        return self._instance.api_server_url
+
+    @property
+    def emulator_url(self) -> str:
+        """The AWS emulator as the host reaches it."""
+        return self._instance.emulator_url
 
     # Life
 
@@ -228,6 +233,17 @@ class Node:
         )
 
     # Images
+
+    def provide(self, images: Mapping[ImageName, BuiltImage], progress: Progress) -> dict[ImageName, str]:
+        """Load images into the node; they keep their references.
+
+        Raises:
+            LocalError: an import failed.
+        """
+        with progress.step("load images into the node"):
+            for image in images.values():
+                self.import_image(image.archive, image.reference)
+        return {name: image.reference for name, image in images.items()}
 
     def import_image(self, oci_archive: Path, reference: str) -> bool:
         """Load an image so that a pod may use `reference` with pull policy Never; False if it is there.

@@ -11,6 +11,8 @@ from local.storage import write_atomically
 from local.supervision.program import Program
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.cluster.binaries import Binaries
     from local.cluster.layout import Layout
 
@@ -31,7 +33,8 @@ class Services:
 
     def programs(self) -> tuple[Program, ...]:
         """The programs."""
-        return (self._emulator(), self._coredns())
+        emulator = emulator_program(self._layout.instance.node_address, self._layout.memory)
+        return (emulator, self._coredns())
 
     def corefile(self) -> str:
         """Cluster names, the emulator's name, and a plain no to any other: there is nobody to forward to."""
@@ -50,26 +53,27 @@ class Services:
             "coredns", (str(self._binaries.coredns), "-conf", corefile), (self._layout.api_target,)
         )
 
-    def _emulator(self) -> Program:
-        address = self._layout.instance.node_address
-        command = (
-            sys.executable,
-            "-m",
-            "local.emulator.server",
-            "--host",
-            address,
-            "--port",
-            str(EMULATOR_PORT),
-            "--memory",
-            str(self._layout.memory),
-        )
-        return Program(
-            "emulator",
-            command,
-            environment={"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
-            ends_by="TERM",
-            stop_seconds=EMULATOR_STOP_SECONDS,
-        )
+
+def emulator_program(address: str, memory: Path) -> Program:
+    """The AWS emulator on one address, with its memory in a folder."""
+    command = (
+        sys.executable,
+        "-m",
+        "local.emulator.server",
+        "--host",
+        address,
+        "--port",
+        str(EMULATOR_PORT),
+        "--memory",
+        str(memory),
+    )
+    return Program(
+        "emulator",
+        command,
+        environment={"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
+        ends_by="TERM",
+        stop_seconds=EMULATOR_STOP_SECONDS,
+    )
 
 
 COREFILE = """\

@@ -25,8 +25,8 @@ def down(environment: Environment, progress: Progress) -> None:
     with environment.exclusively("down"):
         if environment.instance.bin.is_dir() and environment.stack.exists():
             _destroy_stack(environment, progress)
-        environment.node.destroy(progress)
-        leftovers = environment.node.leftovers()
+        environment.cluster.destroy(progress)
+        leftovers = environment.cluster.leftovers()
         if leftovers:
             raise LocalError("The machine still holds:\n" + "\n".join(f"  {left}" for left in leftovers))
         environment.release.remove()
@@ -35,14 +35,14 @@ def down(environment: Environment, progress: Progress) -> None:
 
 
 def _destroy_stack(environment: Environment, progress: Progress) -> None:
-    environment.node.start(progress)
+    environment.cluster.start(progress)
     stack = environment.stack
     for mended in stack.prepare():
         progress.say(f"engine state: {mended}")
     stack.destroy(progress)
     left = [f"state: {resource['urn']}" for resource in stack.resources()]
     left += [f"aws: {name}" for name in emulated_leftovers(environment.variables)]
-    left += [f"kubernetes: {name}" for name in environment.node.workload_pods()]
+    left += [f"kubernetes: {name}" for name in environment.cluster.workload_pods()]
     if left:
         raise LocalError("`pulumi destroy` ended, yet this is left:\n  " + "\n  ".join(left))
     stack.remove()

@@ -46,13 +46,13 @@ def api_url(environment: Environment) -> str:
     port = environment.stack.outputs().get("gateway_node_port")
     if port is None:
         raise LocalError("The stack has no output `gateway_node_port`: nothing is served yet. Run `make up`.")
-    return f"http://{environment.instance.node_address}:{port}"
+    return f"http://{environment.cluster.node_address}:{port}"
 
 
 def collect(environment: Environment) -> Status:
     """Ask every part; a part that can't be asked is unwell, never left out."""
     instance = environment.instance
-    processes = {process.name: process for process in environment.node.health()}
+    processes = {process.name: process for process in environment.cluster.health()}
     running = any(process.healthy for process in processes.values())
     health = {name: "ok" if process.healthy else process.detail for name, process in processes.items()}
     outputs: dict[str, Any] = {}
@@ -63,11 +63,11 @@ def collect(environment: Environment) -> Status:
             counts, outputs = exporting.result(), reading.result()
     endpoints: dict[str, str] = {}
     if outputs.get("gateway_node_port"):
-        endpoints["api"] = f"http://{instance.node_address}:{outputs['gateway_node_port']}"
+        endpoints["api"] = f"http://{environment.cluster.node_address}:{outputs['gateway_node_port']}"
         health["api"] = _api_health(endpoints["api"])
     if running:
-        endpoints["kubernetes"] = instance.api_server_url
-        endpoints["aws"] = instance.emulator_url
+        endpoints["kubernetes"] = environment.cluster.api_server_url
+        endpoints["aws"] = environment.cluster.emulator_url
     release = environment.release.read()
     well = bool(health) and all(text == "ok" for text in health.values()) and "api" in health
     return Status(
@@ -78,7 +78,7 @@ def collect(environment: Environment) -> Status:
         resources=counts,
         served=asdict(release) if release else None,
         health=health,
-        lost=environment.node.lost() if running else [],
+        lost=environment.cluster.lost() if running else [],
     )
 
 
@@ -91,7 +91,7 @@ def _api_health(url: str) -> str:
 
 
 def _versions(environment: Environment) -> dict[str, str]:
-    versions = environment.node.versions()
+    versions = environment.cluster.versions()
     release = environment.release.read()
     if release:
         versions["model"] = release.version

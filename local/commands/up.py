@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 READY_SECONDS = 120
 """How long the API may take to answer once every rollout is complete."""
 
-TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY, Tool.COREDNS, Tool.PAUSE)
-"""In the order in which they are built where they are missing: the longest first."""
+TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY)
+"""In the order in which they are built where they are missing, the longest first; then the cluster's own."""
 
 COMMANDS = ("helm", "kubectl")
 """What a person wants at hand in `make shell`, beside the engine itself."""
@@ -48,6 +48,7 @@ def up(environment: Environment, progress: Progress) -> None:
         LocalError: a step could not be done; running again goes on from there.
     """
     with environment.exclusively("up"):
+        environment.choose_cluster()
         environment.check_config()
         toolchain = _prepare_tools(environment, progress)
         _start_machine(environment, toolchain, progress)
@@ -55,14 +56,14 @@ def up(environment: Environment, progress: Progress) -> None:
         _wait_until_served(environment, progress)
         phases = {name: round(seconds, 2) for name, seconds in progress.seconds.items()}
         write_atomically(environment.instance.state / "phases.json", json.dumps(phases, indent=2))
-        environment.node.accept_losses()
+        environment.cluster.accept_losses()
     _report(environment, progress, changes)
 
 
 def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
     instance = environment.instance
-    debian.ensure([*debian.NODE, *(() if docker_answers() else debian.IMAGES)], progress)
-    toolchain = ensure(instance.cache, TOOLS, progress)
+    debian.ensure([*environment.cluster.packages, *(() if docker_answers() else debian.IMAGES)], progress)
+    toolchain = ensure(instance.cache, [*TOOLS, *environment.cluster.tools], progress)
     install(instance, toolchain.path(Tool.PULUMI))
     for tool in COMMANDS:
         link(instance.bin / tool, toolchain.binary(tool))
@@ -72,17 +73,15 @@ def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
 
 
 def _start_machine(environment: Environment, toolchain: Toolchain, progress: Progress) -> None:
-    """Start the node while the images are built: the one waits on clocks, the other on processors."""
-    instance, node = environment.instance, environment.node
+    """Start the cluster while the images are built: the one waits on clocks, the other on processors."""
+    instance, cluster = environment.instance, environment.cluster
     with ThreadPoolExecutor(max_workers=2) as pool:
-        starting = pool.submit(node.start, progress)
+        starting = pool.submit(cluster.start, progress)
         building = pool.submit(build_all, instance, toolchain, progress, IMAGES)
         images = building.result()
         starting.result()
-    with progress.step("load images into the node"):
-        for image in images.values():
-            node.import_image(image.archive, image.reference)
-    environment.release.write_images({str(name): image.reference for name, image in images.items()})
+    references = cluster.provide(images, progress)
+    environment.release.write_images({str(name): reference for name, reference in references.items()})
 
 
 def _converge(environment: Environment, progress: Progress) -> Counter[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # moto reads these once, at import.
-os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"  # `aws.plinth.internal` is no bucket called `aws`
+os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"  # `aws-emulator...` is no bucket of that name
 os.environ["MOTO_S3_DEFAULT_KEY_BUFFER_SIZE"] = str(
     1 << 40
 )  # objects stay in memory, where a fork can see them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from local.instance import Instance
@@ -16,14 +17,21 @@ ACCESS_KEY = "plinth-local"
 """The emulator takes any key; this one can't be mistaken for a real one."""
 
 
-def environment(instance: Instance) -> dict[str, str]:
-    """What to set on top of the caller's own environment."""
+def environment(instance: Instance, emulator_url: str, node_address: str) -> dict[str, str]:
+    """What to set on top of the caller's own environment.
+
+    Args:
+        instance: whose engine it is.
+        emulator_url: the AWS emulator as this machine reaches it.
+        node_address: where the cluster's node ports answer.
+    """
+    without_proxy = _without_proxy(node_address, urlsplit(emulator_url).hostname or "")
     return {
         "PULUMI_HOME": str(instance.pulumi_home),
         "PULUMI_BACKEND_URL": f"file://{instance.pulumi_state}",
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "AWS_ENDPOINT_URL": instance.emulator_url,
+        "AWS_ENDPOINT_URL": emulator_url,
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
         "AWS_SESSION_TOKEN": "",
@@ -34,18 +42,18 @@ def environment(instance: Instance) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "KUBECONFIG": str(instance.kubeconfig),
-        "NO_PROXY": _without_proxy(instance),
-        "no_proxy": _without_proxy(instance),
+        "NO_PROXY": without_proxy,
+        "no_proxy": without_proxy,
         "PATH": os.pathsep.join([str(instance.bin), *_path_without(str(instance.bin))]),
     }
 
 
-def _without_proxy(instance: Instance) -> str:
-    """A company's proxy does not reach the link; keep what the person already excepts."""
+def _without_proxy(*addresses: str) -> str:
+    """A company's proxy does not lead to these; keep what the person already excepts."""
     excepted = [
         part for part in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if part
     ]
-    wanted = ["localhost", "127.0.0.1", instance.node_address]
+    wanted = dict.fromkeys(["localhost", "127.0.0.1", *addresses])
     return ",".join([*excepted, *(part for part in wanted if part not in excepted)])
 
 

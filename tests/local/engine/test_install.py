@@ -86,7 +86,7 @@ def test_the_environment_points_to_the_emulator_and_never_to_a_persons_own_profi
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "intranet")
-    variables = environment(instance)
+    variables = environment(instance, instance.emulator_url, instance.node_address)
     assert variables["AWS_ENDPOINT_URL"] == instance.emulator_url
     assert variables["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert variables["NO_PROXY"] == f"intranet,localhost,127.0.0.1,{instance.node_address}"
