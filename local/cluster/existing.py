@@ -253,7 +253,7 @@ def _version(client: Client) -> None:
     if len(version) != len(numbers) or version < MINIMUM_VERSION:
         raise LocalError(
             f"{client.cluster.url} runs Kubernetes {found.get('gitVersion', 'of an unknown version')}; "
-            f"Plinth needs {'.'.join(map(str, MINIMUM_VERSION))} or later. Upgrade it, or use another cluster."
+            f"Plinth needs {'.'.join(map(str, MINIMUM_VERSION))} or later. Upgrade, or use another cluster."
         )
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from local.instance import API_SERVER_PORT, EMULATOR_PORT
+from local.instance import API_SERVER_PORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,11 +95,6 @@ class Layout:
     def api_target(self) -> str:
         """The API server, as `Program.waits_for` spells it."""
         return f"tcp:{self.instance.node_address}:{API_SERVER_PORT}"
-
-    @property
-    def emulator_health_url(self) -> str:
-        """Where the emulator reports on its memory."""
-        return f"http://{self.instance.node_address}:{EMULATOR_PORT}/_plinth/health"
 
     def make(self) -> None:
         """Make the folders, readable for their owner only."""

@@ -17,6 +17,7 @@ from local.cluster.layout import ISSUER, Layout
 from local.cluster.machine import Machine
 from local.cluster.preparation import PROGRAM_NAMES, Preparation
 from local.cluster.readiness import Readiness
+from local.cluster.recollection import Recollection
 from local.cluster.services import EMULATOR_STOP_SECONDS
 from local.errors import LocalError
 from local.storage import write_atomically
@@ -57,7 +58,8 @@ class Node:
         self._machine = Machine(self._layout)
         self._supervisor = Supervisor(self._layout.supervisor_socket)
         self._api = Api(instance, self._certificates)
-        self._readiness = Readiness(self._layout, self._api)
+        self._recollection = Recollection(instance.emulator_url, self._layout.root)
+        self._readiness = Readiness(self._layout, self._api, self._recollection)
 
     @property
     def node_address(self) -> str:
@@ -179,18 +181,11 @@ class Node:
 
     def lost(self) -> list[str]:
         """What the emulator forgot since `accept_losses` was last called; empty when nothing."""
-        try:
-            health = self._readiness.emulator_health()
-        except OSError as error:
-            return [f"the AWS emulator can't be asked: {error}"]
-        if health["recollection"] in {"empty", "kept"} or health["generation"] == self._accepted_generation():
-            return []
-        return [f"AWS emulator: {health['recollection']}: {health['detail']}"]
+        return self._recollection.lost()
 
     def accept_losses(self) -> None:
         """Note that what the emulator forgot has been rebuilt."""
-        generation = str(self._readiness.emulator_health()["generation"])
-        write_atomically(self._layout.root / "accepted-generation", generation)
+        self._recollection.accept()
 
     def versions(self) -> dict[str, str]:
         """Versions of what the node runs."""
@@ -287,12 +282,6 @@ class Node:
             if not states or any(state.pid for state in states):
                 self._machine.end(record)  # no supervisor, or one that could not: its own end comes first
             self._machine.clean()
-
-    def _accepted_generation(self) -> str:
-        try:
-            return (self._layout.root / "accepted-generation").read_text()
-        except OSError:
-            return ""
 
 
 def _version(*command: Path | str) -> str:

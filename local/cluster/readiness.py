@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.cluster.layout import Layout
+    from local.cluster.recollection import Recollection
 
 POLL_SECONDS = 0.1
 LOG_LINES = 8
@@ -30,9 +28,10 @@ NOT_READY_TAINTS = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.i
 class Readiness:
     """Waits for the parts of one node."""
 
-    def __init__(self, layout: Layout, api: Api) -> None:
+    def __init__(self, layout: Layout, api: Api, recollection: Recollection) -> None:
         self._layout = layout
         self._api = api
+        self._recollection = recollection
 
     def wait(self, seconds: float, *, since: float) -> None:
         """Return when everything answers.
@@ -57,21 +56,7 @@ class Readiness:
 
     def emulator(self) -> str:
         """Why the emulator is not ready; empty when it is."""
-        try:
-            self.emulator_health()
-        except (OSError, ValueError) as error:
-            return f"{self._layout.emulator_health_url}: {error}"
-        return ""
-
-    def emulator_health(self) -> dict[str, Any]:
-        """What the emulator says of its memory.
-
-        Raises:
-            OSError: it does not answer.
-        """
-        with urllib.request.urlopen(self._layout.emulator_health_url, timeout=2) as answer:  # noqa: S310 - our own http URL
-            result: dict[str, Any] = json.load(answer)
-            return result
+        return self._recollection.fault()
 
     def node(self, since: float = 0.0) -> str:
         """Why the node can't take pods; empty when it can."""

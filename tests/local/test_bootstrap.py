@@ -40,10 +40,15 @@ def test_a_python_that_is_too_old_is_refused_with_its_version() -> None:
         bootstrap.require_python((3, 10))
 
 
+def test_an_ordinary_user_need_not_repeat_the_kubeconfig_that_an_earlier_up_recorded() -> None:
+    bootstrap.require_a_place_for_the_cluster(user_id=1000, kubeconfig=None, recorded=True)
+
+
 def test_the_refusal_comes_before_anything_is_written(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     installed = []
+    monkeypatch.setattr(bootstrap, "PLACE", tmp_path / "place.json")
     monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000)
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.setattr(bootstrap, "install", lambda: installed.append(True))

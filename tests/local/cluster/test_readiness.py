@@ -10,6 +10,7 @@ import pytest
 from local.cluster.api import Api
 from local.cluster.certificates import Certificates, leaves
 from local.cluster.readiness import Readiness, node_fault
+from local.cluster.recollection import Recollection
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def test_a_part_that_never_answers_is_named_with_time_reason_and_log(layout: Lay
     certificates = Certificates(layout.pki)
     certificates.ensure(leaves(layout.instance))
     (layout.instance.logs / "emulator.log").write_text("first\nbind: address already in use\n")
-    readiness = Readiness(layout, Api(layout.instance, certificates))
+    recollection = Recollection(layout.instance.emulator_url, layout.root)
+    readiness = Readiness(layout, Api(layout.instance, certificates), recollection)
     with pytest.raises(LocalError) as caught:
         readiness.wait(0, since=STARTED)
     text = str(caught.value)

@@ -34,7 +34,11 @@ KINDS: dict[str, list[tuple[str, str, bool]]] = {
     "/apis/apiextensions.k8s.io/v1": [("CustomResourceDefinition", "customresourcedefinitions", False)],
 }
 IMMUTABLE = {"Deployment": ("spec", "selector"), "Job": ("spec", "suspend")}
-KNOWN = {"metadata", "apiVersion", "kind", "spec", "data", "stringData", "type", "immutable", "status"}
+KNOWN = {"metadata", "apiVersion", "kind", "spec", "data", "stringData", "type", "immutable", "status"} | {
+    "addressType",
+    "endpoints",
+    "ports",
+}
 
 
 class RefusedError(Exception):
