@@ -12,6 +12,8 @@ from local.errors import LocalError
 from local.instance import Instance
 from local.progress import Progress
 
+INTERRUPTED = 130
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 
@@ -98,7 +100,7 @@ def lock() -> None:
 def main() -> int:
     """Run a command; an error meant for a person is printed without a traceback."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)
     except LocalError as error:
         typer.echo(f"error: {error}", err=True)
         return 1
@@ -106,8 +108,10 @@ def main() -> int:
         return leaving.exit_code
     except (KeyboardInterrupt, typer.Abort):
         typer.echo("interrupted; run the same command again to go on", err=True)
-        return 130
-    return 0
+        return INTERRUPTED
+    if status == INTERRUPTED:  # what typer makes of an interrupt that it catches itself
+        typer.echo("interrupted; run the same command again to go on", err=True)
+    return status if isinstance(status, int) else 0
 
 
 if __name__ == "__main__":
