@@ -64,7 +64,8 @@ class Adoption:
             candidates = [found] if found else []
         else:
             candidates = []
-        return next((one for one in candidates if self._is_orphan(kind.sdk_type, one)), None)
+        orphans = (one for one in candidates if self._is_orphan(kind.sdk_type, one))
+        return next((one for one in orphans if _exists(kind, aws, one)), None)
 
     def find_named(self, kind: ResourceType, aws: Aws, wanted: Wanted) -> str | None:
         """The id of what holds the wanted name, if it is an orphan of this URN.
@@ -115,3 +116,13 @@ class Adoption:
                     found[tags[URN_TAG]].append(entry["ResourceARN"])
             token = page.get("PaginationToken") or ""
         return found
+
+
+def _exists(kind: ResourceType, aws: Aws, identity: str) -> bool:
+    """Whether it is more than the remains of something deleted: a destroyed key bears its tags for days."""
+    try:
+        return kind.read(aws, identity, {}) is not None
+    except AwsError as error:
+        if error.absent:
+            return False
+        raise

@@ -210,6 +210,20 @@ def test_what_another_urn_owns_is_never_taken_over(engine: Engine, new_engine: C
         new_engine().up(ROLE, "role", {"name": "by-hand", "assumeRolePolicy": TRUST})
 
 
+@pytest.mark.parametrize(
+    ("token", "inputs"), [(KEY, {}), ("aws:secretsmanager/secret:Secret", {"recoveryWindowInDays": 7})]
+)
+def test_what_is_about_to_be_destroyed_is_not_taken_over(
+    engine: Engine, new_engine: Callable[..., Engine], token: str, inputs: dict[str, Any]
+) -> None:
+    engine.up(token, "thing", inputs)
+    old = engine.states["thing"].identity
+    engine.destroy(token, "thing")
+    after = new_engine()
+    assert after.up(token, "thing", inputs) == "created"
+    assert after.states["thing"].identity != old
+
+
 def test_a_replacement_does_not_take_over_the_resource_that_it_replaces(
     engine: Engine, new_engine: Callable[..., Engine]
 ) -> None:
