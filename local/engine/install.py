@@ -9,6 +9,8 @@ import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from local.storage import link
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,7 +34,7 @@ def install(instance: Instance, toolchain_pulumi: Path | None = None) -> None:
     """
     instance.bin.mkdir(parents=True, exist_ok=True)
     if toolchain_pulumi is not None:
-        _link(instance.bin / "pulumi", toolchain_pulumi)
+        link(instance.bin / "pulumi", toolchain_pulumi)
     _install_language_host(instance)
     for name, distribution in STAND_INS.items():
         _install_stand_in(instance, name, metadata.version(distribution))
@@ -77,13 +79,4 @@ def _write_launcher(path: Path, module: str) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_text(text)
     fresh.chmod(0o755)
-    fresh.replace(path)
-
-
-def _link(path: Path, target: Path) -> None:
-    if path.is_symlink() and path.readlink() == target:
-        return
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(target)
     fresh.replace(path)
