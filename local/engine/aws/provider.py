@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from local.engine.aws import functions, recorded, sdk, table
 from local.engine.aws.adoption import Adoption
-from local.engine.aws.comparison import DEFAULTS_KEY, changed, difference, matches, meaning, without_added
+from local.engine.aws.comparison import DEFAULTS_KEY, changed, difference, matches
 from local.engine.aws.connection import AwsError, Connection
 from local.engine.aws.naming import with_name
+from local.engine.aws.observation import (
+    Observation,
+    computed,
+    forecast,
+    is_only_kept,
+    told,
+    visible,
+)
 from local.engine.aws.resource_type import Aws, ResourceType, Wanted
 from local.engine.aws.tagging import URN_TAG, urn_tag
 from local.engine.provider import (
-    CancelledError,
     Checked,
     CheckFailure,
     Diff,
@@ -26,14 +32,10 @@ from local.engine.provider import (
     Severity,
     UpdateCall,
 )
-from local.engine.values import UNKNOWN, Properties, has_unknown, keep_secrets, reveal
+from local.engine.values import UNKNOWN, Properties, has_unknown, reveal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-SETTLE_SECONDS: Final = 0.2
-SETTLE_TRIES: Final = 25
-"""How often a resource is looked for that was just made, before it counts as gone."""
+    from collections.abc import Sequence
 
 
 class AwsProvider(Provider):
@@ -48,7 +50,6 @@ class AwsProvider(Provider):
         self._connection: Connection | None = None
         self._default_tags: dict[str, str] = {}
         self._adoption: Adoption | None = None
-        self._lock = threading.Lock()
 
     # Configuration
 
@@ -115,7 +116,7 @@ class AwsProvider(Provider):
         kind = self._kind(call.resource)
         if kind is None:
             return recorded.diff(call)
-        return difference(kind, call.old_inputs, _ignoring(call), _computed(kind))
+        return difference(kind, call.old_inputs, _ignoring(call), computed(kind))
 
     def create(
         self, resource: Resource, inputs: Properties, *, preview: bool, timeout: float
@@ -124,7 +125,7 @@ class AwsProvider(Provider):
         del timeout  # the emulator answers at once; waits are bounded by each type
         kind = self._kind(resource)
         if preview:
-            return "", self._forecast(resource, inputs, {})
+            return "", self._forecast(resource.type, inputs, {})
         if kind is None:
             self.report(
                 Severity.INFO,
@@ -136,19 +137,18 @@ class AwsProvider(Provider):
         wanted = self._wanted(resource, kind, inputs)
         self._confess(kind, resource, inputs)
         identity, adopted = self._make_or_adopt(kind, aws, resource, wanted)
+        observation = Observation(kind, aws, self._default_tags)
         try:
-            differing = self._differing(kind, aws, resource, identity, inputs) if adopted else set()
+            differing = observation.differing(identity, inputs) if adopted else set()
             for part in kind.parts:
                 given = part.at_creation and wanted.has(*part.properties)
                 if (given and not adopted) or differing & set(part.properties):
                     part.put(aws, identity, wanted)
             if adopted:
                 self._put_tags(kind, aws, identity, wanted)
-            outputs = self._outputs(kind, aws, identity, inputs)
-        except CancelledError as error:
-            raise self._half_made(kind, aws, identity, inputs, error) from error
+            outputs = observation.settled(identity, inputs)
         except ProviderError as error:
-            raise self._half_made(kind, aws, identity, inputs, error) from error
+            raise _half_made(observation, identity, inputs, error) from error
         return identity, outputs
 
     def _make_or_adopt(
@@ -172,28 +172,9 @@ class AwsProvider(Provider):
         self.report(Severity.INFO, f"adopted {found}, left by an interrupted update", resource.urn)
         return found, True
 
-    def _differing(
-        self, kind: ResourceType, aws: Aws, resource: Resource, identity: str, inputs: Properties
-    ) -> set[str]:
-        """Properties in which what was taken over is not what is wanted."""
-        found = self._look(kind, aws, identity, {}, {}) or {}
-        present = self._inputs(kind, resource, {}, found, imported=True)
-        return set(changed(kind, present, inputs, _computed(kind)))
-
-    def _only_kept(self, kind: ResourceType, name: str) -> bool:
-        """Whether an input of the type has no effect here."""
-        described = sdk.describe(kind.sdk_type)
-        return described is not None and name in described.inputs and name not in kind.honours
-
-    @staticmethod
-    def _tells_tags(kind: ResourceType) -> bool:
-        """Whether the SDK promises tags, though the emulator has none for the type."""
-        described = sdk.describe(kind.sdk_type)
-        return described is not None and "tagsAll" in described.outputs
-
     def _confess(self, kind: ResourceType, resource: Resource, inputs: Properties) -> None:
         """Say which of the given inputs are kept without any effect."""
-        ignored = [name for name in sorted(inputs) if self._only_kept(kind, name)]
+        ignored = [name for name in sorted(inputs) if is_only_kept(kind, name)]
         if ignored:
             text = f"recorded only: {', '.join(ignored)} of {kind.sdk_type} is kept and has no effect"
             self.report(Severity.INFO, text, resource.urn)
@@ -201,21 +182,6 @@ class AwsProvider(Provider):
     def _note(self, resource: Resource, identity: str) -> None:
         if self._adoption:
             self._adoption.note_identity(resource.urn, resource.type, identity)
-
-    def _half_made(
-        self, kind: ResourceType, aws: Aws, identity: str, inputs: Properties, error: ProviderError
-    ) -> PartialFailureError:
-        """What exists already is put on record, so that the next update can go on from there."""
-        try:
-            outputs = self._outputs(kind, aws, identity, inputs)
-        except ProviderError:
-            outputs = dict(inputs)
-        kept = {
-            name: value
-            for name, value in inputs.items()
-            if name in {kind.name, DEFAULTS_KEY} or matches(kind, name, value, outputs.get(name))
-        }
-        return PartialFailureError(identity, outputs, [str(error)], inputs=kept)
 
     def read(
         self, resource: Resource, identity: str, inputs: Properties, outputs: Properties
@@ -226,30 +192,32 @@ class AwsProvider(Provider):
         if kind is None:
             return recorded.read(resource, identity, inputs, outputs)
         aws = self._aws(inputs or outputs)
-        found = self._look(kind, aws, identity, inputs, outputs)
+        observation = Observation(kind, aws, self._default_tags)
+        found = observation.look(identity, inputs, outputs)
         if found is None:
             return None
-        declared = self._inputs(kind, resource, inputs, found, imported=not outputs)
-        return ReadResult(identity, declared, _told(found))
+        declared = observation.declared(inputs, found, imported=not outputs)
+        return ReadResult(identity, declared, told(found))
 
     def update(self, call: UpdateCall) -> Properties:
         """Call for each part that changed, then look at the result."""
         kind = self._kind(call.resource)
         if call.preview:
-            return self._forecast(call.resource, call.inputs, call.old_outputs)
+            return self._forecast(call.resource.type, call.inputs, call.old_outputs)
         if kind is None:
             return recorded.update(self._aws(call.inputs), call)
         aws = self._aws(call.inputs)
         wanted = self._wanted(call.resource, kind, call.inputs)
-        names = set(changed(kind, call.old_inputs, _ignoring(call), _computed(kind)))
+        names = set(changed(kind, call.old_inputs, _ignoring(call), computed(kind)))
         done = dict(call.old_inputs)
         try:
             for part in kind.parts:
                 if names & set(part.properties):
                     part.put(aws, call.identity, wanted)
+                    done = {name: value for name, value in done.items() if name not in part.properties}
                     done |= {name: call.inputs[name] for name in part.properties if name in call.inputs}
             self._put_tags(kind, aws, call.identity, wanted, call.old_outputs)
-            return self._outputs(kind, aws, call.identity, call.inputs)
+            return Observation(kind, aws, self._default_tags).settled(call.identity, call.inputs)
         except ProviderError as error:
             raise PartialFailureError(call.identity, call.old_outputs, [str(error)], inputs=done) from error
 
@@ -273,6 +241,12 @@ class AwsProvider(Provider):
 
     # Parts of the above
 
+    def _forecast(self, sdk_type: str, inputs: Properties, known: Properties) -> Properties:
+        outputs = forecast(sdk_type, inputs, known)
+        if "region" in outputs and not isinstance(outputs["region"], str):
+            outputs["region"] = self.connection.region
+        return outputs
+
     @staticmethod
     def _kind(resource: Resource) -> ResourceType | None:
         return table.find(resource.type)
@@ -292,7 +266,7 @@ class AwsProvider(Provider):
         """Bring the tags to what is wanted, calling only for what differs from what is known."""
         if kind.tagging is None:
             return
-        if known is not None and reveal(known.get("tagsAll") or {}) == _visible(wanted.tags):
+        if known is not None and reveal(known.get("tagsAll") or {}) == visible(wanted.tags):
             return
         about = reveal(known) if known else kind.read(aws, identity, {}) or {}
         present = kind.tagging.read(aws, identity, about)
@@ -303,94 +277,22 @@ class AwsProvider(Provider):
         if fresh:
             kind.tagging.write(aws, identity, about, {**present, **wanted.tags} if not gone else wanted.tags)
 
-    def _outputs(self, kind: ResourceType, aws: Aws, identity: str, inputs: Properties) -> Properties:
-        """What a resource is, right after it was made or changed."""
-        for _ in range(SETTLE_TRIES):
-            found = self._look(kind, aws, identity, inputs, {})
-            if found is not None:
-                return _told(found)
-            aws.wait(SETTLE_SECONDS)
-        raise ProviderError(
-            f"{kind.sdk_type} {identity} was made and can't be found at {self.connection.endpoint}."
-        )
 
-    def _look(
-        self, kind: ResourceType, aws: Aws, identity: str, inputs: Properties, known: Properties
-    ) -> Properties | None:
-        opened = reveal({**known, **inputs})
-        try:
-            found = kind.read(aws, identity, opened)
-        except AwsError as error:
-            if error.absent:
-                return None
-            raise
-        if found is None:
-            return None
-        outputs: Properties = {**kind.defaults}
-        outputs |= {name: opened[name] for name in kind.remembers if opened.get(name) is not None}
-        outputs |= {name: value for name, value in opened.items() if self._only_kept(kind, name)}
-        outputs |= found
-        if kind.regional:
-            outputs["region"] = aws.region
-        if kind.tagging is not None:
-            every = _visible(kind.tagging.read(aws, identity, outputs))
-            own = inputs.get("tags")
-            given = reveal(own) or {}
-            outputs["tagsAll"] = every
-            outputs["tags"] = {
-                name: value
-                for name, value in every.items()
-                if name in given or self._default_tags.get(name) != value
-            }
-        elif "tagsAll" in inputs or self._tells_tags(kind):
-            outputs["tagsAll"] = opened.get("tagsAll") or {**self._default_tags, **(opened.get("tags") or {})}
-        for name, value in reveal(inputs).items():
-            if name in outputs and name != "tagsAll" and matches(kind, name, value, outputs[name]):
-                outputs[name] = value
-        return keep_secrets(outputs, inputs, kind.secrets & outputs.keys())
-
-    def _inputs(
-        self, kind: ResourceType, resource: Resource, old: Properties, found: Properties, *, imported: bool
-    ) -> Properties:
-        """What would have to be declared to get what was found."""
-        described = sdk.describe(resource.type)
-        names = described.inputs if described else {}
-        computed = _computed(kind)
-        inputs = {name: value for name, value in old.items() if name not in names}
-        for name in names:
-            asked, value = old.get(name), found.get(name)
-            if name == "region" and asked is None:
-                continue
-            if asked is not None and (name not in found or matches(kind, name, asked, value)):
-                inputs[name] = asked
-            elif meaning(kind, name, value) is not None and (
-                asked is not None or imported or name not in computed
-            ):
-                inputs[name] = without_added(kind, value)
-        if kind.tagging is not None and (found.get("tagsAll") or "tagsAll" in old):
-            inputs["tagsAll"] = found.get("tagsAll", {})
-        return inputs
-
-    def _forecast(self, resource: Resource, inputs: Properties, known: Properties) -> Properties:
-        """What a preview can say: what is asked, what stays, and nothing of the rest."""
-        described = sdk.describe(resource.type)
-        outputs: Properties = dict.fromkeys(described.outputs, UNKNOWN) if described and not known else {}
-        outputs |= known
-        outputs |= {name: value for name, value in inputs.items() if name != DEFAULTS_KEY}
-        if "region" in outputs and not isinstance(outputs["region"], str):
-            outputs["region"] = self.connection.region
-        return outputs
-
-
-def _computed(kind: ResourceType) -> frozenset[str]:
-    """Inputs that AWS chooses when they are not given: optional to give, always there to read."""
-    described = sdk.describe(kind.sdk_type)
-    if described is None:
-        return frozenset()
-    required = described.required_outputs
-    return frozenset(
-        name for name, annotation in described.inputs.items() if name in required and "Optional" in annotation
-    )
+def _half_made(
+    observation: Observation, identity: str, inputs: Properties, error: ProviderError
+) -> PartialFailureError:
+    """What exists already is put on record, so that the next update can go on from there."""
+    kind = observation.kind
+    try:
+        outputs = observation.settled(identity, inputs)
+    except ProviderError:
+        outputs = dict(inputs)
+    kept = {
+        name: value
+        for name, value in inputs.items()
+        if name in {kind.name, DEFAULTS_KEY} or matches(kind, name, value, outputs.get(name))
+    }
+    return PartialFailureError(identity, outputs, [str(error)], inputs=kept)
 
 
 def _ignoring(call: UpdateCall) -> Properties:
@@ -412,15 +314,6 @@ def _documents_as_text(kind: ResourceType, inputs: Properties) -> Properties:
         if isinstance(inputs.get(name), dict) and not has_unknown(inputs[name])
     }
     return {**inputs, **written}
-
-
-def _told(outputs: Properties) -> Properties:
-    """Without what is absent."""
-    return {name: value for name, value in outputs.items() if value is not None}
-
-
-def _visible(tags: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in tags.items() if name != URN_TAG and not name.startswith("aws:")}
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - configuration values are of any type

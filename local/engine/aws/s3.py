@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from local.engine.aws import s3_settings
+from local.engine.aws import s3_access, s3_settings
 from local.engine.aws.connection import AwsError
 from local.engine.aws.resource_type import Aws, ResourceType, Wanted
 from local.engine.aws.s3_objects import OBJECT, remove_versions
@@ -123,4 +123,4 @@ BUCKET: Final = ResourceType(
     owns_arn=lambda arn: arn.startswith("arn:") and arn.split(":")[2] == "s3",
 )
 
-TYPES = (BUCKET, OBJECT, *s3_settings.TYPES)
+TYPES = (BUCKET, OBJECT, *s3_access.TYPES, *s3_settings.TYPES)

@@ -1,59 +1,16 @@
-"""What is set on a bucket by a resource of its own; each has the bucket's name as its id."""
+"""What becomes of the objects in a bucket: versions, life, locks, logs, notifications."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from local.engine.aws.connection import AwsError
-from local.engine.aws.resource_type import Aws, Part, ResourceType, Wanted
+from local.engine.aws.s3_common import deleting, setting
 from local.engine.aws.wire import from_aws, to_aws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
+    from local.engine.aws.resource_type import Aws, Wanted
     from local.engine.values import Properties
-
-
-def _setting(  # noqa: PLR0913 - one argument for each thing in which these settings differ
-    token: str,
-    properties: tuple[str, ...],
-    put: Callable[[Aws, str, Wanted], None],
-    read: Callable[[Aws, str, Properties], Properties | None],
-    delete: Callable[[Aws, str, Properties], None],
-    *,
-    documents: Iterable[str] = (),
-    unordered: Iterable[str] = (),
-    defaults: Mapping[str, Any] | None = None,
-    remembers: tuple[str, ...] = (),
-) -> ResourceType:
-    def create(aws: Aws, wanted: Wanted) -> str:
-        bucket = str(wanted["bucket"])
-        put(aws, bucket, wanted)
-        return bucket
-
-    def reading(aws: Aws, identity: str, known: Properties) -> Properties | None:
-        found = read(aws, identity, known)
-        return None if found is None else {"bucket": identity, **found}
-
-    return ResourceType(
-        sdk_type=token,
-        create=create,
-        read=reading,
-        delete=delete,
-        parts=(Part(properties, put, at_creation=False),),
-        replaces=frozenset({"bucket", "expectedBucketOwner"}),
-        documents=frozenset(documents),
-        unordered=frozenset(unordered),
-        defaults=defaults or {},
-        remembers=(*remembers, "expectedBucketOwner"),
-    )
-
-
-def _deleting(operation: str) -> Callable[[Aws, str, Properties], None]:
-    def delete(aws: Aws, identity: str, _known: Properties) -> None:
-        aws.attempt("s3", operation, Bucket=identity)
-
-    return delete
 
 
 # Versioning
@@ -91,76 +48,6 @@ def _stop_versioning(aws: Aws, identity: str, known: Properties) -> None:
     except AwsError as error:
         if error.code != "InvalidBucketState":  # Object Lock keeps versioning on for the bucket's life
             raise
-
-
-# Encryption
-
-
-def _put_encryption(aws: Aws, bucket: str, wanted: Wanted) -> None:
-    shape = aws.connection.shape("s3", "PutBucketEncryption", "ServerSideEncryptionConfiguration")
-    names = {"kmsMasterKeyId": "KMSMasterKeyID"}
-    aws.call(
-        "s3",
-        "put_bucket_encryption",
-        Bucket=bucket,
-        ServerSideEncryptionConfiguration=to_aws({"Rules": wanted["rules"]}, shape, names),
-    )
-
-
-def _read_encryption(aws: Aws, identity: str, _known: Properties) -> Properties | None:
-    answer = aws.find("s3", "get_bucket_encryption", Bucket=identity)
-    if answer is None:
-        return None
-    rules = from_aws(answer["ServerSideEncryptionConfiguration"]["Rules"])
-    return {
-        "rules": [
-            {"bucketKeyEnabled": False, **rule, "blockedEncryptionTypes": _blocked(rule)} for rule in rules
-        ]
-    }
-
-
-def _blocked(rule: Properties) -> list[str]:
-    return list((rule.get("blockedEncryptionTypes") or {}).get("encryptionType", []))
-
-
-# Public access
-
-FLAGS: Final = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-
-
-def _put_access_block(aws: Aws, bucket: str, wanted: Wanted) -> None:
-    flags = {flag[0].upper() + flag[1:]: bool(wanted[flag]) for flag in FLAGS}
-    aws.call("s3", "put_public_access_block", Bucket=bucket, PublicAccessBlockConfiguration=flags)
-
-
-def _read_access_block(aws: Aws, identity: str, _known: Properties) -> Properties | None:
-    answer = aws.find("s3", "get_public_access_block", Bucket=identity)
-    return None if answer is None else dict(from_aws(answer["PublicAccessBlockConfiguration"]))
-
-
-# Policy
-
-
-def _put_policy(aws: Aws, bucket: str, wanted: Wanted) -> None:
-    aws.call("s3", "put_bucket_policy", Bucket=bucket, Policy=wanted["policy"])
-
-
-def _read_policy(aws: Aws, identity: str, _known: Properties) -> Properties | None:
-    answer = aws.find("s3", "get_bucket_policy", Bucket=identity)
-    return None if answer is None else {"policy": answer["Policy"]}
-
-
-# Ownership
-
-
-def _put_ownership(aws: Aws, bucket: str, wanted: Wanted) -> None:
-    rules = {"Rules": [{"ObjectOwnership": wanted["rule"]["objectOwnership"]}]}
-    aws.call("s3", "put_bucket_ownership_controls", Bucket=bucket, OwnershipControls=rules)
-
-
-def _read_ownership(aws: Aws, identity: str, _known: Properties) -> Properties | None:
-    answer = aws.find("s3", "get_bucket_ownership_controls", Bucket=identity)
-    return None if answer is None else {"rule": from_aws(answer["OwnershipControls"]["Rules"][0])}
 
 
 # Lifecycle
@@ -307,7 +194,7 @@ def _clear_lock(aws: Aws, identity: str, _known: Properties) -> None:
 
 
 TYPES = (
-    _setting(
+    setting(
         "aws:s3/bucketVersioning:BucketVersioning",
         ("versioningConfiguration",),
         _put_versioning,
@@ -315,47 +202,15 @@ TYPES = (
         _stop_versioning,
         remembers=("mfa",),
     ),
-    _setting(
-        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-        ("rules",),
-        _put_encryption,
-        _read_encryption,
-        _deleting("delete_bucket_encryption"),
-        unordered=("rules",),
-    ),
-    _setting(
-        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-        FLAGS,
-        _put_access_block,
-        _read_access_block,
-        _deleting("delete_public_access_block"),
-        defaults=dict.fromkeys(FLAGS, False),
-        remembers=("skipDestroy",),
-    ),
-    _setting(
-        "aws:s3/bucketPolicy:BucketPolicy",
-        ("policy",),
-        _put_policy,
-        _read_policy,
-        _deleting("delete_bucket_policy"),
-        documents=("policy",),
-    ),
-    _setting(
-        "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
-        ("rule",),
-        _put_ownership,
-        _read_ownership,
-        _deleting("delete_bucket_ownership_controls"),
-    ),
-    _setting(
+    setting(
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         ("rules", "transitionDefaultMinimumObjectSize"),
         _put_lifecycle,
         _read_lifecycle,
-        _deleting("delete_bucket_lifecycle"),
+        deleting("delete_bucket_lifecycle"),
         remembers=("timeouts",),
     ),
-    _setting(
+    setting(
         "aws:s3/bucketLogging:BucketLogging",
         ("targetBucket", "targetPrefix", "targetGrants", "targetObjectKeyFormat"),
         _put_logging,
@@ -363,7 +218,7 @@ TYPES = (
         _stop_logging,
         remembers=("targetObjectKeyFormat",),
     ),
-    _setting(
+    setting(
         "aws:s3/bucketNotification:BucketNotification",
         ("eventbridge", *TARGETS),
         _put_notification,
@@ -372,7 +227,7 @@ TYPES = (
         unordered=TARGETS,
         defaults={"eventbridge": False},
     ),
-    _setting(
+    setting(
         "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration",
         ("rule", "objectLockEnabled"),
         _put_lock,

@@ -186,6 +186,16 @@ def test_what_a_killed_update_left_is_taken_over_by_the_next(
     assert after.up(token, "thing", {**inputs, "tags": {"owner": "new"}}) == "same"
 
 
+def test_what_was_left_and_can_t_become_what_is_wanted_is_named_and_kept(
+    engine: Engine, new_engine: Callable[..., Engine]
+) -> None:
+    engine.up(TABLE, "predictions", TABLE_INPUTS)
+    other = {"hashKey": "key", "attributes": [{"name": "key", "type": "S"}]}
+    with pytest.raises(grpc.RpcError, match="differs in hashKey, which can't be changed"):
+        new_engine().up(TABLE, "predictions", {**TABLE_INPUTS, **other})
+    assert engine.client("dynamodb").list_tables()["TableNames"] == ["predictions"]
+
+
 def test_an_alias_left_by_a_killed_update_is_taken_over_if_it_is_exactly_what_is_wanted(
     engine: Engine, new_engine: Callable[..., Engine]
 ) -> None:
