@@ -7,11 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError
 
 from app.contract import artifact_key, manifest_key
+from local.emulated import emulator_client
 from local.errors import LocalError
 from local.release import Release
 
@@ -104,22 +103,6 @@ class ArtifactBucket:
 
 
 def s3_client(environment: Mapping[str, str]) -> S3Client:
-    """A client on the instance's emulator, whatever AWS settings the caller's own shell has.
-
-    Raises:
-        LocalError: the environment names no endpoint.
-    """
-    endpoint = environment.get("AWS_ENDPOINT_URL")
-    if not endpoint:
-        raise LocalError("AWS_ENDPOINT_URL is not set: local commands speak to the emulator only.")
-    try:
-        return boto3.client(
-            "s3",
-            endpoint_url=endpoint,
-            region_name=environment["AWS_REGION"],
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            config=Config(connect_timeout=5, read_timeout=30, retries={"max_attempts": 3}),
-        )
-    except EndpointConnectionError as error:  # pragma: no cover - boto3 connects lazily
-        raise LocalError(f"The AWS emulator at {endpoint} does not answer. `make up` starts it.") from error
+    """The emulator's object store."""
+    client: S3Client = emulator_client("s3", environment)
+    return client

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-import boto3
-
+from local.emulated import emulator_client
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -50,16 +49,6 @@ def _destroy_stack(environment: Environment, progress: Progress) -> None:
 
 def emulated_leftovers(variables: Mapping[str, str]) -> Iterator[str]:
     """Buckets, tables, key aliases, roles, queues, topics: by the emulator's own lists, not the engine's."""
-
-    def client(service: str) -> object:
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
-            region_name=variables["AWS_REGION"],
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
-
     listings = (
         ("s3", "list_buckets", "Buckets", "Name"),
         ("dynamodb", "list_tables", "TableNames", None),
@@ -69,7 +58,7 @@ def emulated_leftovers(variables: Mapping[str, str]) -> Iterator[str]:
         ("sns", "list_topics", "Topics", "TopicArn"),
     )
     for service, operation, key, field in listings:
-        for entry in getattr(client(service), operation)().get(key, []):
+        for entry in getattr(emulator_client(service, variables), operation)().get(key, []):
             name = entry[field] if field else entry
             if not str(name).startswith("alias/aws/"):
                 yield f"{service} {name}"
