@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 ABSENT = -1e9
 """Stands for a missing number where only presence matters; far below every column's lowest value."""
 
+COEFFICIENT_DECIMALS = 6
+"""Digits after the point that the regression's coefficients keep.
+
+A BLAS adds in an order of its own on each kind of processor. The solver converges far below this grid, so
+every processor lands on the same coefficients, and the artifact has the same bytes.
+"""
+
 
 def build_model(parameters: Hyperparameters) -> VotingClassifier:
     """An unfitted model over the encoded features.
@@ -60,7 +67,12 @@ def fit_model(
             f"No value of {', '.join(empty)} in the {len(features)} rows of a fold. Train on more rows, with "
             "fewer folds, or take the column out of app/schema/support2.py."
         )
-    return build_model(parameters).fit(features, labels)
+    model = build_model(parameters).fit(features, labels)
+    regression = model.named_estimators_["logistic"].named_steps["regression"]
+    for name in ("coef_", "intercept_"):
+        # Adding zero turns -0.0 into 0.0, whose bytes differ.
+        setattr(regression, name, np.round(getattr(regression, name), COEFFICIENT_DECIMALS) + 0.0)
+    return model
 
 
 @contextmanager
@@ -113,5 +125,5 @@ def _logistic(parameters: Hyperparameters) -> Pipeline:
     columns = ColumnTransformer(
         [("values", values, numbers), ("presence", presence, gaps), ("words", words, list(categories))]
     )
-    regression = LogisticRegression(C=parameters.logistic_c, max_iter=1000, random_state=parameters.seed)
+    regression = LogisticRegression(C=parameters.logistic_c, solver="newton-cholesky", tol=1e-10)
     return Pipeline([("columns", columns), ("regression", regression)])
