@@ -78,7 +78,7 @@ def _recorded(trail: Resource, bucket: Resource) -> Iterator[str]:
             continue
         if kind is None or kind.at("equals").texts() != ["AWS::S3::Object"]:
             continue
-        if arn is not None and not _names(arn.at("startsWith"), bucket):
+        if arn is not None and not _names(arn.at("startsWiths"), bucket):
             continue
         only = read_only.at("equals").texts() if read_only is not None else ["true", "false"]
         yield from (name for name, value in (("read", "true"), ("write", "false")) if value in only)

@@ -12,19 +12,24 @@ from typing import TYPE_CHECKING, Final
 from policies import mutants
 from policies.core import charts, config, controls, exemptions, report, state
 from policies.core.errors import PolicyInputError
-from policies.core.evaluate import Settings, evaluate
+from policies.core.evaluate import Report, Settings, evaluate
 from policies.core.paths import CONTROLS, EXEMPTIONS, today
-from policies.core.resources import RELEASE_TYPE, Resource, Stack
-from policies.kubernetes_cluster import RELEASE as HELM_RELEASE
+from policies.core.resources import RELEASE_TYPE, Stack
+from policies.kubernetes_cluster import namespace_of_release
+from policies.opinions import command
+from policies.opinions.opinion import is_rule_id
 from policies.registry import RULES, without_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from policies.core.exemptions import Exemption
+    from policies.core.rules import Rule
 
 PASSED: Final = 0
 FAILED: Final = 1
 UNUSABLE: Final = 2
-COMMANDS: Final = ("check-state", "coverage", "docs", "mutants", "render")
+COMMANDS: Final = ("check-state", "coverage", "docs", "mutants", "opinions", "render")
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_inputs(check)
     check.add_argument("--exemptions", type=Path, default=EXEMPTIONS, help="exemptions, YAML")
-    check.add_argument("--sarif", type=Path, help="where to write SARIF 2.1.0")
-    check.add_argument("--junit", type=Path, help="where to write JUnit XML")
-    check.add_argument("--location", default="stacks/environment.py", help="file that CI shows findings in")
     check.set_defaults(run=_check_state)
+    opinions = commands.add_parser("opinions", help="ask Checkov, kube-score, kubeconform and the API server")
+    command.add_arguments(opinions)
+    opinions.set_defaults(run=_opinions)
+    for judging in (check, opinions):
+        judging.add_argument("--sarif", type=Path, help="where to write SARIF 2.1.0")
+        judging.add_argument("--junit", type=Path, help="where to write JUnit XML")
+        judging.add_argument(
+            "--location", default="stacks/environment.py", help="file that CI shows findings in"
+        )
     coverage = commands.add_parser("coverage", help="rules that match nothing, and types without a rule")
     coverage.add_argument("states", nargs="+", type=Path, help="exports of all stacks")
     coverage.set_defaults(run=_coverage)
@@ -92,32 +103,38 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
 def _inputs(options: argparse.Namespace) -> Inputs:
     name, resources = state.read_state(options.state)
     for path in options.manifests:
-        resources += state.read_manifests(path, _namespace(path.stem, resources))
+        resources += state.read_manifests(path, namespace_of_release(path.stem, resources))
     if options.release is not None:
         resources.append(state.read_release(options.release, options.model_card))
     return Inputs(name, Stack(resources, resolved=True), config.load(options.config, RULES))
 
 
-def _namespace(release: str, resources: Sequence[Resource]) -> str:
-    """Where a chart is installed, by the release in the state that the file is named after."""
-    for resource in resources:
-        if resource.type == HELM_RELEASE and release in {resource.props.get("name"), resource.name}:
-            return str(resource.props.get("namespace") or "")
-    return ""
-
-
 def _check_state(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
+    held = _exemptions(options.exemptions, {rule.id for rule in RULES}.__contains__, inputs.name)
+    return _give(options, evaluate(RULES, inputs.stack, inputs.settings, held), RULES)
+
+
+def _opinions(options: argparse.Namespace) -> int:
+    judged = command.judge(options, lambda stack: _exemptions(options.exemptions, is_rule_id, stack))
+    return _give(options, judged.report, judged.rules)
+
+
+def _exemptions(path: Path, is_rule: Callable[[str], bool], stack: str) -> list[tuple[Exemption, bool]]:
+    """The exemptions that are meant for a stack, each with whether it has expired."""
     day = today()
-    held = [
+    return [
         (exemption, exemption.expires < day)
-        for exemption in exemptions.load(options.exemptions, (rule.id for rule in RULES), day)
-        if exemption.meant_for(inputs.name)
+        for exemption in exemptions.load(path, is_rule, day)
+        if exemption.meant_for(stack)
     ]
-    found = evaluate(RULES, inputs.stack, inputs.settings, held)
-    _write(options.sarif, json.dumps(report.sarif(found, RULES, options.location), indent=2) + "\n")
-    _write(options.junit, report.junit(found, RULES))
-    print(report.text(found, RULES))  # noqa: T201 - the command line's own output
+
+
+def _give(options: argparse.Namespace, found: Report, rules: Sequence[Rule]) -> int:
+    """Write the report in every form that was asked for."""
+    _write(options.sarif, json.dumps(report.sarif(found, rules, options.location), indent=2) + "\n")
+    _write(options.junit, report.junit(found, rules))
+    print(report.text(found, rules))  # noqa: T201 - the command line's own output
     return PASSED if found.passed else FAILED
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import equals, forbidden_types, property_rule, resource_rule, stack_rule
-from policies.core.pods import POD_TYPES, PROXY, REPLICATED, namespace_of, pod_of, selects
+from policies.core.pods import (
+    POD_LIKE,
+    POD_TYPES,
+    PROXY,
+    REPLICATED,
+    labels_of,
+    namespace_of,
+    pod_of,
+    selects,
+)
 from policies.core.rules import Context, Problem, Rule, Severity, Topic
 from policies.core.values import UndecidedError, View, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from policies.core.resources import Resource
 
@@ -46,7 +55,7 @@ def _in_namespace(token: str, namespace: str | None, context: Context) -> Iterat
 
 
 def _is_selected(workload: Resource, context: Context) -> Iterator[Problem]:
-    labels = pod_of(workload).labels
+    labels = labels_of(workload)
     for policy in _in_namespace(NETWORK_POLICY, namespace_of(workload).text(), context):
         selector = policy.at("spec", "podSelector")
         if selector.mapping() and selects(selector, labels):
@@ -54,8 +63,13 @@ def _is_selected(workload: Resource, context: Context) -> Iterator[Problem]:
     yield Problem("<NetworkPolicy>", f"none in its namespace selects {show(labels.value)}")
 
 
-def _denies_by_default(namespace: Resource, context: Context) -> Iterator[Problem]:
-    name = namespace.at("metadata", "name").text()
+def _denies_by_default(subject: Resource, context: Context) -> Iterator[Problem]:
+    if subject.type == NAMESPACE:
+        name = subject.at("metadata", "name").text()
+    else:
+        name = namespace_of(subject).text()
+        if any(held.at("metadata", "name").text() == name for held in context.stack.of(NAMESPACE)):
+            return  # judged as itself
     for policy in _in_namespace(NETWORK_POLICY, name, context):
         spec = policy.at("spec")
         everything = not spec.at("podSelector").mapping()
@@ -156,6 +170,14 @@ def _is_rendered(release: Resource, context: Context) -> Iterator[Problem]:
     yield from ()
 
 
+def namespace_of_release(release: str, resources: Sequence[Resource]) -> str:
+    """Where a chart is installed, by the name of its release; empty if no release is called so."""
+    for resource in resources:
+        if resource.type == RELEASE and release in {resource.props.get("name"), resource.name}:
+            return str(resource.props.get("namespace") or "")
+    return ""
+
+
 def _pinned_chart(view: View) -> bool:
     version = view.text() or ""
     return bool(version) and not any(mark in version for mark in "*^~><| xX")
@@ -184,7 +206,7 @@ def _harmless_patch(proxy: Resource, _context: Context) -> Iterator[Problem]:
 RULES: Final[tuple[Rule, ...]] = (
     stack_rule(
         "kubernetes-network-policy",
-        POD_TYPES,
+        POD_LIKE,
         _is_selected,
         title="Every pod is selected by a network policy of its own",
         topic=Topic.ACCESS,
@@ -195,9 +217,9 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     stack_rule(
         "kubernetes-default-deny",
-        (NAMESPACE,),
+        (NAMESPACE, *POD_LIKE),
         _denies_by_default,
-        title="Every namespace denies all traffic by default",
+        title="Every namespace, whoever declares it, denies all traffic by default",
         topic=Topic.ACCESS,
         severity=Severity.HIGH,
         public_ids=("CIS Kubernetes 5.3.2", "CKV2_K8S_6"),

@@ -110,6 +110,17 @@ def evaluate(
         exemptions: each with whether it has expired.
     """
     found, matched, excused = findings_of(rules, stack, settings)
+    return reported(found, exemptions, matched, tuple(excused), len(stack.resources))
+
+
+def reported(
+    found: Iterable[Finding],
+    exemptions: Iterable[tuple[Exemption, bool]],
+    matched: Mapping[str, int],
+    excused: tuple[str, ...],
+    resources: int,
+) -> Report:
+    """A report of findings, once exemptions, each with whether it has expired, are applied."""
     held, outcomes = list(exemptions), []
     kept: list[Finding] = []
     exempted: list[tuple[Finding, Exemption]] = []
@@ -132,9 +143,7 @@ def evaluate(
             outcomes.append(ExemptionOutcome(exemption, f"expired on {exemption.expires.isoformat()}"))
         elif exemption not in used:
             outcomes.append(ExemptionOutcome(exemption, "matches no violation"))
-    return Report(
-        tuple(kept), tuple(exempted), tuple(outcomes), matched, tuple(excused), len(stack.resources)
-    )
+    return Report(tuple(kept), tuple(exempted), tuple(outcomes), matched, excused, resources)
 
 
 def rules_in(rules: Iterable[Rule], scope: Scope) -> list[Rule]:

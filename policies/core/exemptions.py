@@ -11,10 +11,12 @@ import yaml
 from policies.core.errors import PolicyInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
     from pathlib import Path
 
-FIELDS: Final = ("rule", "resource", "reason", "owner", "expires")
+FIELDS: Final = ("rule", "reason", "owner", "expires")
+NAMES: Final = ("resource", "resources")
+"""One of these: an entry for several resources stands for as many exemptions, each of which has to match."""
 OPTIONAL_FIELDS: Final = ("stacks",)
 LONGEST_DAYS: Final = 366
 """An exemption is looked at again at least once a year."""
@@ -59,8 +61,13 @@ class ExemptionOutcome:
     problem: str
 
 
-def load(path: Path, known_rules: Iterable[str], today: dt.date) -> list[Exemption]:
+def load(path: Path, is_rule: Callable[[str], bool], today: dt.date) -> list[Exemption]:
     """Read exemptions strictly; an absent file holds none.
+
+    Args:
+        path: YAML, a list of entries.
+        is_rule: whether there is a rule of this id.
+        today: entries may run at most a year from it.
 
     Raises:
         PolicyInputError: the file, a field, a rule id or a date can't be used.
@@ -75,9 +82,10 @@ def load(path: Path, known_rules: Iterable[str], today: dt.date) -> list[Exempti
         return []
     if not isinstance(held, list):
         raise PolicyInputError(f"{path}: holds a {type(held).__name__}; write a list of exemptions.")
-    rules = frozenset(known_rules)
     exemptions = [
-        _exemption(f"{path}, entry {index}", entry, rules) for index, entry in enumerate(held, start=1)
+        exemption
+        for index, entry in enumerate(held, start=1)
+        for exemption in _exemptions(f"{path}, entry {index}", entry, is_rule)
     ]
     for exemption in exemptions:
         if (exemption.expires - today).days > LONGEST_DAYS:
@@ -90,24 +98,21 @@ def load(path: Path, known_rules: Iterable[str], today: dt.date) -> list[Exempti
     return exemptions
 
 
-def _exemption(where: str, entry: object, rules: frozenset[str]) -> Exemption:
+def _exemptions(where: str, entry: object, is_rule: Callable[[str], bool]) -> list[Exemption]:
+    """The exemptions that one entry stands for: one for each resource that it names."""
     if not isinstance(entry, dict):
-        raise PolicyInputError(f"{where}: is no object. Give it {', '.join(FIELDS)}.")
-    unexpected = set(entry) - set(FIELDS) - set(OPTIONAL_FIELDS)
+        raise PolicyInputError(f"{where}: is no object. Give it {', '.join(FIELDS)} and resource.")
+    unexpected = set(entry) - {*FIELDS, *NAMES, *OPTIONAL_FIELDS}
     missing = set(FIELDS) - set(entry)
-    if unexpected or missing:
+    if unexpected or missing or len(set(NAMES) & set(entry)) != 1:
         raise PolicyInputError(
             f"{where}: unknown fields {sorted(map(str, unexpected))}, missing fields {sorted(missing)}. "
-            f"An exemption has {', '.join(FIELDS)} and may have {', '.join(OPTIONAL_FIELDS)}."
+            f"An exemption has {', '.join(FIELDS)}, either resource or resources, and may have "
+            f"{', '.join(OPTIONAL_FIELDS)}."
         )
     texts = {name: _text(where, name, entry[name]) for name in FIELDS if name != "expires"}
-    if texts["rule"] not in rules:
+    if not is_rule(texts["rule"]):
         raise PolicyInputError(f"{where}: there is no rule {texts['rule']!r}. docs/controls.md lists them.")
-    if "*" in texts["resource"] or "::" not in texts["resource"]:
-        raise PolicyInputError(
-            f"{where}: resource {texts['resource']!r} is no `type::name` and no URN. "
-            "Name exactly one, without patterns."
-        )
     if len(texts["reason"]) < SHORTEST_REASON:
         raise PolicyInputError(
             f"{where}: the reason {texts['reason']!r} names no cause. Say why the risk is accepted."
@@ -118,7 +123,23 @@ def _exemption(where: str, entry: object, rules: frozenset[str]) -> Exemption:
     stacks = entry.get("stacks", [])
     if not isinstance(stacks, list) or not all(isinstance(name, str) for name in stacks):
         raise PolicyInputError(f"{where}: stacks {stacks!r} is no list of names.")
-    return Exemption(**texts, expires=expires, stacks=tuple(stacks))
+    return [
+        Exemption(**texts, resource=resource, expires=expires, stacks=tuple(stacks))
+        for resource in _resources(where, entry)
+    ]
+
+
+def _resources(where: str, entry: dict[object, object]) -> list[str]:
+    held = entry.get("resources", [entry.get("resource")])
+    if not isinstance(held, list) or not held:
+        raise PolicyInputError(f"{where}: resources {held!r} is no list of names. Name at least one.")
+    names = [_text(where, "resource", name) for name in held]
+    for name in names:
+        if "*" in name or "::" not in name:
+            raise PolicyInputError(
+                f"{where}: resource {name!r} is no `type::name` and no URN. Name each one, without patterns."
+            )
+    return names
 
 
 def _text(where: str, name: str, value: object) -> str:

@@ -33,6 +33,12 @@ TEMPLATES: Final = {
 POD_TYPES: Final = tuple(TEMPLATES)
 PROXY: Final = "kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy"
 """Describes the gateway's own pods, which its controller makes."""
+PROXY_LABELS: Final = {
+    "app.kubernetes.io/name": "envoy",
+    "app.kubernetes.io/component": "proxy",
+    "app.kubernetes.io/managed-by": "envoy-gateway",
+}
+"""What Envoy Gateway puts on every proxy's pod, whatever its description says."""
 POD_LIKE: Final = (*POD_TYPES, PROXY)
 LASTING: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET)
 """Workloads that are meant to serve without end, so that they need probes."""
@@ -97,6 +103,14 @@ def _pod_of_proxy(proxy: Resource) -> Pod:
     initial = [view.known() for view in deployment.at("initContainers").items()]
     held = {"spec": {**pod, "initContainers": initial, "containers": [container]}}
     return Pod(View(held, deployment.path))
+
+
+def labels_of(workload: Resource) -> View:
+    """The labels that a workload's pods will have; the gateway's controller adds its own to the proxies'."""
+    if workload.type != PROXY:
+        return pod_of(workload).labels
+    described = workload.at("spec", "provider", "kubernetes", "envoyDeployment", "pod", "labels")
+    return View({**described.mapping(), **PROXY_LABELS}, described.path)
 
 
 def namespace_of(resource: Resource) -> View:

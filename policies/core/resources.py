@@ -53,6 +53,7 @@ class Resource:
         name: logical name; the last part of the URN.
         urn: identity in findings; rendered manifests get one of their own.
         props: camelCase properties; unknown values are `UNKNOWN`.
+        inputs: what of them the program asked for; empty where only the whole is known.
         id: the provider's id; empty while it is unknown.
         depends: URNs that each property was computed from, as far as the engine tells.
         parent: URN of the parent; empty for the root.
@@ -69,6 +70,7 @@ class Resource:
     parent: str = ""
     protect: bool | None = None
     retain: bool | None = None
+    inputs: Mapping[str, object] = field(default_factory=dict)
 
     def at(self, *keys: str) -> View:
         """A value among the properties."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
+from policies.core import yaml_reader
 from policies.core.errors import PolicyInputError
 from policies.core.resources import RELEASE_TYPE, Resource, canonical_type
 from policies.core.values import UNKNOWN
@@ -44,13 +45,13 @@ def read_state(path: Path) -> tuple[str, list[Resource]]:
         held = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise PolicyInputError(
-            f"{path}: no readable JSON: {error}. Write it by `pulumi stack export`."
+            f"{path}: no readable JSON: {error}. Write it by `pulumi stack export --show-secrets`."
         ) from error
     deployment = held.get("deployment") if isinstance(held, dict) else None
     resources = deployment.get("resources") if isinstance(deployment, dict) else None
     if not isinstance(deployment, dict) or not isinstance(resources, list) or not resources:
         raise PolicyInputError(
-            f"{path}: holds no deployment with resources. Write it by `pulumi stack export`."
+            f"{path}: holds no deployment with resources. Write it by `pulumi stack export --show-secrets`."
         )
     if deployment.get("pending_operations") or deployment.get("pendingOperations"):
         raise PolicyInputError(
@@ -71,11 +72,9 @@ def _resource(path: Path, entry: object) -> Resource:
         raise PolicyInputError(
             f"{path}: a resource has no URN or no type. Write the file by `pulumi stack export`."
         )
-    inputs, outputs = plain(entry.get("inputs") or {}), plain(entry.get("outputs") or {})
-    properties = {
-        **(inputs if isinstance(inputs, dict) else {}),
-        **(outputs if isinstance(outputs, dict) else {}),
-    }
+    _refuse_hidden(path, urn, entry)
+    inputs, outputs = (_object(entry.get(key)) for key in ("inputs", "outputs"))
+    properties = {**inputs, **outputs}
     depends = entry.get("propertyDependencies") or {}
     return Resource(
         type=canonical_type(token),
@@ -89,7 +88,38 @@ def _resource(path: Path, entry: object) -> Resource:
         parent=str(entry.get("parent") or ""),
         protect=entry.get("protect") is True,
         retain=entry.get("retainOnDelete") is True,
+        inputs=inputs,
     )
+
+
+def _object(held: object) -> dict[str, object]:
+    value = plain(held or {})
+    return value if isinstance(value, dict) else {}
+
+
+def _refuse_hidden(path: Path, urn: str, entry: Mapping[str, object]) -> None:
+    """Rules read secrets, as the values of a chart may be one as a whole; what is hidden can't be judged."""
+    for key in ("inputs", "outputs"):
+        hidden = next(_hidden(entry.get(key), key), None)
+        if hidden is not None:
+            raise PolicyInputError(
+                f"{path}: {hidden} of {urn} is encrypted, so that no rule can judge it. "
+                "Write the file by `pulumi stack export --show-secrets`, and delete it afterwards."
+            )
+
+
+def _hidden(value: object, where: str) -> Iterator[str]:
+    """Paths of secrets of which only the ciphertext is there."""
+    if isinstance(value, Mapping):
+        if value.get(SIGNATURE_KEY) == SECRET_SIGNATURE:
+            if "plaintext" not in value and "value" not in value:
+                yield where
+            return
+        for key, inner in value.items():
+            yield from _hidden(inner, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _hidden(inner, f"{where}[{index}]")
 
 
 def _stack_name(resources: Iterable[Resource]) -> str:
@@ -136,7 +166,7 @@ def read_manifests(path: Path, namespace: str = "") -> list[Resource]:
         PolicyInputError: it is no YAML of Kubernetes objects, or holds none.
     """
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        documents = yaml_reader.documents(path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PolicyInputError(f"{path}: no readable YAML: {error}. Write it by `helm template`.") from error
     found = [

@@ -562,9 +562,11 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         drop("workloads"),
         put("workloads", "metadata", "namespace", value="another"),
         put("workloads", "spec", "podSelector", value={"matchLabels": {"app": "another"}}),
+        drop("proxies"),
     ],
     "kubernetes-default-deny": [
         drop("deny-all"),
+        put("serving-deployment", "metadata", "namespace", value="another"),
         put("deny-all", "spec", "policyTypes", value=["Ingress"]),
         put("deny-all", "spec", "egress", value=[{"to": []}]),
     ],

@@ -70,7 +70,13 @@ def network_policies() -> list[Properties]:
         "ingress": [{"from": peers, "ports": [{"port": 8080}]}],
         "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [{"port": 443}]}],
     }
+    proxies = {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/managed-by": "envoy-gateway"}},
+        "policyTypes": both,
+        "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [{"port": 10443}]}],
+    }
     return [
+        entry(token, "proxies", named("proxies", spec=proxies)),
         entry(token, "deny-all", named("deny-all", spec={"podSelector": {}, "policyTypes": both})),
         entry(token, "workloads", named("workloads", spec=spec)),
     ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from policies.core.evaluate import Settings, evaluate
@@ -52,6 +55,41 @@ def test_only_a_rule_whose_remedy_is_another_file_leaves_a_break_undecided(
         if finding.verdict is Verdict.UNDECIDED
     }
     assert undecided == {"governance-model-card", "governance-release-file", "kubernetes-charts-rendered"}
+
+
+def selecting(token: str, field: str, **condition: list[str]) -> dict[str, Any]:
+    fields = [
+        {"field": "eventCategory", "equals": ["Data"]},
+        {"field": "resources.type", "equals": ["AWS::S3::Object"]},
+        {"field": field, **condition},
+    ]
+    return {token: [{"name": "objects", "fieldSelectors": fields}]}
+
+
+@pytest.mark.parametrize(
+    ("condition", "recorded"),
+    [
+        ({"startsWiths": ["arn:aws:s3:::raw-111122223333/", "arn:aws:s3:::"]}, True),
+        ({"startsWiths": ["arn:aws:s3:::another/"]}, False),
+        ({"startsWith": ["arn:aws:s3:::"]}, False),  # no property of the provider
+        ({"notStartsWiths": ["arn:aws:s3:::"]}, False),
+    ],
+)
+def test_advanced_selectors_count_as_data_events(
+    condition: dict[str, list[str]],
+    recorded: bool,  # noqa: FBT001 - a parameter of the table above
+    compliant: tuple[Resource, ...],
+    settings: Settings,
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "audit-data-events")
+    advanced = selecting("advancedEventSelectors", "resources.ARN", **condition)
+    changed = [
+        replace(held, props={**held.props, "eventSelectors": [], **advanced})
+        if held.name == "trail-of-all"
+        else held
+        for held in compliant
+    ]
+    assert bool(evaluate([rule], Stack(changed, resolved=True), settings).findings) is not recorded
 
 
 def test_every_rule_says_what_it_is_about() -> None:

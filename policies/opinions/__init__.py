@@ -1,0 +1,1 @@
+"""Second opinions: what others' tools say of the manifests and Dockerfiles that we render."""
