@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
-.PHONY: help setup up stop down status shell env release rollback test lint verify verify-down lock
+.PHONY: help setup up stop down status shell env release rollback test lint rehearse verify verify-down lock
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ release: setup ## list the trained versions, or serve one (VERSION=...)
 
 rollback: setup ## serve what was served before
 	@$(RUN) rollback
+
+rehearse: setup ## bring an environment up on throwaway emulators, check it, destroy it (STACK=prod)
+	@$(RUN) rehearse $(or $(STACK),local)
 
 test: setup ## the suite that needs no root and no environment
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not environment and not teardown"

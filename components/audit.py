@@ -98,7 +98,7 @@ class Audit(pulumi.ComponentResource):
 
     def _create_archive(self) -> Bucket:
         args = self._args
-        bucket_name = f"{args.tags.prefix}-audit-{args.account_id}"
+        bucket_name = archive_name(args.tags, args.account_id)
         return Bucket(
             f"{self._prefix}-archive",
             BucketArgs(
@@ -204,6 +204,11 @@ def trail_name(tags: Tags) -> str:
 def trail_arn(tags: Tags, account_id: str, region: str) -> str:
     """ARN of an environment's trail, before it exists: its bucket and its key have to name it."""
     return f"arn:aws:cloudtrail:{region}:{account_id}:trail/{trail_name(tags)}"
+
+
+def archive_name(tags: Tags, account_id: str) -> str:
+    """Name of the archive's bucket, which the bucket that it logs to has to know before."""
+    return f"{tags.prefix}-audit-{account_id}"
 
 
 def trail_delivery(bucket_name: str, trail: str, account_id: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
@@ -13,6 +13,9 @@ from components.durability import Durability
 from components.encryption import Encryption, KeyDomain
 from components.table import Table, TableArgs
 from components.tags import DataClass, Tags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMPONENT = "data-stores"
 
@@ -62,6 +65,8 @@ class DataStoresArgs:
             and nobody needs them once the source was mended.
         access_log_days: days that access logs are kept, default 365; no investigation can look
             further back.
+        also_logged: names of other buckets that log to the same place, default none. Without its name here,
+            S3 drops a bucket's logs in silence.
         durability: see `Durability`.
     """
 
@@ -72,6 +77,7 @@ class DataStoresArgs:
     noncurrent_days: int = 90
     quarantine_days: int = 90
     access_log_days: int = 365
+    also_logged: Sequence[str] = ()
     durability: Durability = field(default_factory=Durability)
 
 
@@ -115,7 +121,7 @@ class DataStores(pulumi.ComponentResource):
     def _create_access_logs(self) -> Bucket:
         args = self._args
         bucket_name = self._physical_name("access-logs")
-        sources = [self._physical_name(role) for role in BucketRole]
+        sources = [*(self._physical_name(role) for role in BucketRole), *args.also_logged]
         return Bucket(
             f"{self._prefix}-access-logs",
             BucketArgs(

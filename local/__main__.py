@@ -90,6 +90,14 @@ def rollback() -> None:
 
 
 @app.command()
+def rehearse(stack: Annotated[str, typer.Argument(help="Name of the environment.")]) -> None:
+    """Bring an environment up on throwaway emulators, check it, destroy it."""
+    from local.commands.rehearse import rehearse as command  # noqa: PLC0415
+
+    command(stack, Progress())
+
+
+@app.command()
 def lock() -> None:
     """Resolve the dependency groups anew and lock them by hash."""
     from local.commands.lock import lock as command  # noqa: PLC0415

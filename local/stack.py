@@ -39,9 +39,11 @@ class Counts:
 class Stack:
     """Commands on one stack, each bounded, each leaving its full output in a log."""
 
-    def __init__(self, instance: Instance, environment: Mapping[str, str]) -> None:
+    def __init__(self, instance: Instance, environment: Mapping[str, str], name: str = STACK) -> None:
+        """Take the instance whose engine works, the variables to set for it, and the stack's name."""
         self._instance = instance
         self._environment = {**os.environ, **environment}
+        self.name = name
 
     def run(self, *arguments: str, timeout: float = 120, stdin: str | None = None) -> str:
         """Run `pulumi ARGUMENTS` and return its standard output.
@@ -49,9 +51,25 @@ class Stack:
         Raises:
             LocalError: it failed, or took longer than `timeout` seconds.
         """
+        result = self.attempt(*arguments, timeout=timeout, stdin=stdin)
+        if result.returncode != 0:
+            raise LocalError(
+                f"`pulumi {' '.join(arguments)}` ended with status {result.returncode}:\n"
+                f"{(result.stderr or result.stdout).strip()}"
+            )
+        return result.stdout
+
+    def attempt(
+        self, *arguments: str, timeout: float = 120, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi ARGUMENTS` and return whatever came of it: status, output, diagnostics.
+
+        Raises:
+            LocalError: it took longer than `timeout` seconds.
+        """
         command = [str(self._instance.bin / "pulumi"), *arguments, "--non-interactive"]
         try:
-            result = subprocess.run(  # noqa: S603 - our own binary and words
+            return subprocess.run(  # noqa: S603 - our own binary and words
                 command,
                 cwd=self._instance.checkout,
                 env=self._environment,
@@ -65,19 +83,13 @@ class Stack:
             raise LocalError(
                 f"`pulumi {' '.join(arguments)}` took longer than {timeout:.0f} s and was ended."
             ) from error
-        if result.returncode != 0:
-            raise LocalError(
-                f"`pulumi {' '.join(arguments)}` ended with status {result.returncode}:\n"
-                f"{(result.stderr or result.stdout).strip()}"
-            )
-        return result.stdout
 
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
         if not self._instance.pulumi_state.is_dir():
             return False
         stacks = json.loads(self.run("stack", "ls", "--json"))
-        return any(entry["name"].split("/")[-1] == STACK for entry in stacks)
+        return any(entry["name"].split("/")[-1] == self.name for entry in stacks)
 
     def prepare(self) -> list[str]:
         """Create the stack if need be, and mend what a killed command left; say what was mended.
@@ -88,11 +100,11 @@ class Stack:
         self._instance.pulumi_state.mkdir(parents=True, exist_ok=True, mode=0o700)
         mended = self._break_dead_locks()
         if not self.exists():
-            self.run("stack", "init", STACK)
+            self.run("stack", "init", self.name)
         deployment = self.export()
         pending = deployment["deployment"].pop("pending_operations", None)
         if pending:
-            self.run("stack", "import", "--stack", STACK, stdin=json.dumps(deployment))
+            self.run("stack", "import", "--stack", self.name, stdin=json.dumps(deployment))
             mended.append(f"dropped {len(pending)} pending operations of a killed update")
         return mended
 
@@ -114,7 +126,7 @@ class Stack:
 
     def export(self) -> dict[str, Any]:
         """The state with its envelope, secrets still encrypted."""
-        return dict(json.loads(self.run("stack", "export", "--stack", STACK)))
+        return dict(json.loads(self.run("stack", "export", "--stack", self.name)))
 
     def resources(self) -> list[dict[str, Any]]:
         """The state's resources, the stack itself and the providers left out."""
@@ -134,7 +146,7 @@ class Stack:
 
     def outputs(self) -> dict[str, Any]:
         """The stack's exports."""
-        return dict(json.loads(self.run("stack", "output", "--json", "--stack", STACK)))
+        return dict(json.loads(self.run("stack", "output", "--json", "--stack", self.name)))
 
     def up(
         self, progress: Progress, name: str, *, replace: Sequence[str] = (), then: str = ""
@@ -144,7 +156,15 @@ class Stack:
         Raises:
             LocalError: the update failed; the engine's diagnostics are in its text.
         """
-        arguments = ["up", "--stack", STACK, "--yes", "--skip-preview", "--refresh", "--suppress-progress"]
+        arguments = [
+            "up",
+            "--stack",
+            self.name,
+            "--yes",
+            "--skip-preview",
+            "--refresh",
+            "--suppress-progress",
+        ]
         for urn in replace:
             arguments += ["--replace", urn]
         self._stream(progress, name, arguments, then=then)
@@ -159,15 +179,15 @@ class Stack:
         self._stream(
             progress,
             "destroy every resource",
-            ["destroy", "--stack", STACK, "--yes", "--skip-preview", "--suppress-progress"],
+            ["destroy", "--stack", self.name, "--yes", "--skip-preview", "--suppress-progress"],
         )
 
     def remove(self) -> None:
         """Forget the stack itself; refused by the engine while it has resources."""
-        self.run("stack", "rm", STACK, "--yes", "--preserve-config")
+        self.run("stack", "rm", self.name, "--yes", "--preserve-config")
 
     def _last_changes(self) -> Counter[str]:
-        history = json.loads(self.run("stack", "history", "--json", "--page-size", "1", "--stack", STACK))
+        history = json.loads(self.run("stack", "history", "--json", "--page-size", "1", "--stack", self.name))
         changes = history[0].get("resourceChanges") or {}
         return Counter({operation: int(count) for operation, count in changes.items()})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from components.audit import archive_name
 from components.data_stores import BucketRole, DataStores, DataStoresArgs
 from components.durability import Durability
 from components.edge import Edge, EdgeArgs
@@ -137,6 +138,7 @@ class Environment:
                 noncurrent_days=settings.data.noncurrent_days,
                 quarantine_days=settings.data.quarantine_days,
                 access_log_days=settings.data.access_log_days,
+                also_logged=[archive_name(self._tags, settings.account_id)] if settings.audit else [],
                 durability=self._durability,
             ),
         )

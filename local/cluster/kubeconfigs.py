@@ -28,10 +28,21 @@ def write_kubeconfigs(layout: Layout, certificates: Certificates) -> None:
 
 
 def kubeconfig(layout: Layout, certificates: Certificates, party: str) -> str:
-    """A kubeconfig as JSON, which is YAML too."""
-    name = layout.instance.name
+    """The kubeconfig of one party of the embedded cluster."""
+    return kubeconfig_text(layout.instance.name, layout.instance.api_server_url, certificates, party)
+
+
+def kubeconfig_text(name: str, server: str, certificates: Certificates, party: str) -> str:
+    """A kubeconfig as JSON, which is YAML too.
+
+    Args:
+        name: of cluster and context.
+        server: address of the API server.
+        certificates: where the party's key is.
+        party: whose certificate it holds.
+    """
     cluster = {
-        "server": layout.instance.api_server_url,
+        "server": server,
         "certificate-authority-data": _encoded(certificates.certificate(CLUSTER_AUTHORITY)),
     }
     user = {

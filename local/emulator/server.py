@@ -28,6 +28,7 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
+from local.emulator.backup_plans import forget_deleted_plans
 from local.emulator.conditions import leave_out_conditional_statements
 from local.emulator.gate import Gate
 from local.emulator.memory import SETTLE_SECONDS, Memory
@@ -102,6 +103,7 @@ class Server(ThreadedWSGIServer):
 def serve(host: str, port: int, folder: Path, settle: float) -> None:
     """Serve until SIGTERM, then write the last snapshot."""
     leave_out_conditional_statements()
+    forget_deleted_plans()
     memory = Memory(folder, settle)
     server = Server(host, port, Gate(memory), handler=Handler)
 

@@ -64,9 +64,13 @@ class Chart:
     Attributes:
         folder: where the chart lies in the module.
         placeholders: what `values.tmpl.yaml` leaves open, with `{version}` for the module's version.
+        published: where its project publishes the same chart, `oci://registry/chart@version` or
+            `https://repository/chart@version`, with `{version}` for the module's; empty if nowhere. A
+            rehearsal takes this one in its place.
     """
 
     folder: str
+    published: str = ""
     placeholders: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -249,6 +253,7 @@ RECIPES: Mapping[Tool, Recipe] = MappingProxyType(
                 charts={
                     "envoy-gateway": Chart(
                         folder="charts/gateway-helm",
+                        published="oci://docker.io/envoyproxy/gateway-helm@{version}",
                         placeholders={
                             "GatewayImage": "docker.io/envoyproxy/gateway:{version}",
                             "GatewayImagePullPolicy": "IfNotPresent",

@@ -75,7 +75,7 @@ def _read_plan(aws: Aws, identity: str, known: Properties) -> Properties | None:
     if answer is None or answer.get("DeletionDate"):
         return None
     plan = answer["BackupPlan"]
-    rules = [from_aws(rule, {api: own for own, api in NAMES.items()}) for rule in plan["Rules"]]
+    rules = [_from_aws(rule) for rule in plan["Rules"]]
     asked = {rule.get("ruleName"): rule for rule in known.get("rules") or []}
     return {
         "arn": answer["BackupPlanArn"],
@@ -84,6 +84,13 @@ def _read_plan(aws: Aws, identity: str, known: Properties) -> Properties | None:
         "rules": [_told_rule(rule, asked.get(rule["ruleName"], {})) for rule in rules],
         "advancedBackupSettings": from_aws(plan.get("AdvancedBackupSettings")) or None,
     }
+
+
+def _from_aws(rule: Properties) -> Properties:
+    told: Properties = from_aws(rule, {api: own for own, api in NAMES.items()})
+    if "RecoveryPointTags" in rule:
+        told["recoveryPointTags"] = rule["RecoveryPointTags"]  # its members are tags, not words of the API
+    return told
 
 
 def _told_rule(rule: Properties, asked: Properties) -> Properties:

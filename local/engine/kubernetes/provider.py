@@ -10,6 +10,7 @@ from local.engine.kubernetes import kubeconfig, manifests
 from local.engine.kubernetes.client import Client
 from local.engine.kubernetes.errors import UnknownKindError, UnreachableError
 from local.engine.kubernetes.helm.command import Helm
+from local.engine.kubernetes.helm.mirror import Mirror
 from local.engine.kubernetes.helm.releases import Releases
 from local.engine.kubernetes.kinds import RELEASE_TOKEN, kind_of
 from local.engine.kubernetes.lifecycle import Lifecycle
@@ -69,7 +70,13 @@ class KubernetesProvider(Provider):
                 helm = Helm(settings, self.cancelled)
                 self._made = (
                     Lifecycle(client, settings, self.wait, self.report),
-                    Releases(client, helm, settings.namespace or cluster.namespace, self.report),
+                    Releases(
+                        client,
+                        helm,
+                        settings.namespace or cluster.namespace,
+                        self.report,
+                        Mirror.from_environment(),
+                    ),
                 )
             return self._made
 

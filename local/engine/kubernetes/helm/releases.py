@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from local.engine.kubernetes.comparison import changes, covers, parse, show
 from local.engine.kubernetes.helm import arguments, chart, storage
 from local.engine.kubernetes.helm.command import Helm, HelmError
+from local.engine.kubernetes.helm.mirror import Mirror
 from local.engine.kubernetes.helm.storage import OWNER_LABEL, PENDING, Revision, Status
 from local.engine.kubernetes.kinds import identity_of, parse_identity
 from local.engine.kubernetes.readiness import pods
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 _IDENTITY: Final = frozenset({"name", "namespace"})
 _COMPUTED: Final = ("status", "resourceNames")
 
+RECORDED_ONLY: Final = "__recordedOnly"
+"""Output by which the state tells what is only recorded, as in the aws stand-in. No program sees it."""
+
 
 class Releases:
     """Installs, compares, reads, upgrades and uninstalls releases in one cluster.
@@ -45,13 +49,17 @@ class Releases:
         helm: the command.
         namespace: where releases go that name none.
         report: shows a line to the person.
+        mirror: charts at hand.
     """
 
-    def __init__(self, client: Client, helm: Helm, namespace: str, report: Reporter) -> None:
+    def __init__(
+        self, client: Client, helm: Helm, namespace: str, report: Reporter, mirror: Mirror | None = None
+    ) -> None:
         self._client = client
         self._helm = helm
         self._namespace = namespace
         self._report = report
+        self._mirror = mirror or Mirror(None)
 
     def check(self, resource: Resource, inputs: Properties, old_inputs: Properties, seed: bytes) -> Checked:
         """Fill in what is left out; a chart that isn't there is refused."""
@@ -87,6 +95,10 @@ class Releases:
             return "", {**inputs, **dict.fromkeys(_COMPUTED, UNKNOWN)}
         release = reveal(inputs)
         namespace, name = release["namespace"], release["name"]
+        if self._mirror.lacks(release):
+            text = f"recorded only: the chart {release['chart']} is not at hand, and none is fetched"
+            self._report(Severity.INFO, text, resource.urn)
+            return identity_of(namespace, name), _recorded(inputs, namespace, name)
         found = storage.latest(self._client, namespace, name)
         if found is not None and found.owner != owner_digest(resource.urn):
             raise ProviderError(
@@ -102,6 +114,8 @@ class Releases:
         if call.preview:
             return {**call.inputs, **dict.fromkeys(_COMPUTED, UNKNOWN)}
         release = reveal(call.inputs)
+        if self._mirror.lacks(release):
+            return _recorded(call.inputs, release["namespace"], release["name"])
         self._bring_about(call.resource, call.inputs, release)
         return self._outputs(call.inputs, release)
 
@@ -113,10 +127,10 @@ class Releases:
         words = arguments.options(release, upgrade=upgrade)
         words += ["--labels", f"{OWNER_LABEL}={owner_digest(resource.urn)}"]
         hide = list(arguments.secrets_in(inputs))
-        with chart.reference(self._helm, release["chart"], release.get("repositoryOpts") or {}) as (
-            named,
-            variables,
-        ):
+        at_hand = self._mirror.find(release)
+        wanted = str(at_hand) if at_hand else release["chart"]
+        repository = {} if at_hand else release.get("repositoryOpts") or {}
+        with chart.reference(self._helm, wanted, repository) as (named, variables):
             try:
                 self._helm.run(
                     "upgrade" if upgrade else "install",
@@ -180,6 +194,8 @@ class Releases:
         """The release as Helm remembers it; None if it is gone."""
         namespace, name = parse_identity(identity)
         namespace = namespace or self._namespace
+        if inputs and self._mirror.lacks(reveal(inputs)):
+            return ReadResult(identity, inputs, _recorded(inputs, namespace, name))
         found = storage.latest(self._client, namespace, name)
         if found is None:
             return None
@@ -198,6 +214,8 @@ class Releases:
         namespace, name = parse_identity(identity)
         namespace = namespace or self._namespace
         release = reveal(inputs)
+        if release and self._mirror.lacks(release):
+            return
         if not storage.history(self._client, namespace, name):
             return
         wait = [] if release.get("skipAwait") and not release.get("atomic") else ["--wait"]
@@ -211,6 +229,12 @@ class Releases:
 def owner_digest(urn: str) -> str:
     """How a release says which resource it belongs to; a label holds no whole URN."""
     return hashlib.sha256(urn.encode()).hexdigest()[:40]
+
+
+def _recorded(inputs: Properties, namespace: str, name: str) -> Properties:
+    """Outputs of a release that exists in the state only."""
+    status = {"name": name, "namespace": namespace, "status": "recorded-only", "revision": 0}
+    return {**inputs, "resourceNames": {}, "status": status, RECORDED_ONLY: True}
 
 
 def _status(found: Revision, namespace: str, name: str) -> dict[str, Any]:

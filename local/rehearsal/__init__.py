@@ -1,0 +1,1 @@
+"""Rehearsals: any environment, whole, on throwaway emulators, and gone again."""
