@@ -18,6 +18,7 @@ CONSTRAINED = {
     "serving": True,
     "pipeline": True,
     "envoy": False,
+    "checkov": False,
     "go": False,
     "bootstrap": False,
 }

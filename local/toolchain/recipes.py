@@ -38,6 +38,8 @@ class Tool(StrEnum):
     ENVOY_GATEWAY = "envoy_gateway"
     PAUSE = "pause"
     KWOK = "kwok"
+    KUBECONFORM = "kubeconform"
+    KUBE_SCORE = "kube_score"
 
 
 @dataclass(frozen=True)
@@ -273,6 +275,20 @@ RECIPES: Mapping[Tool, Recipe] = MappingProxyType(
                 package="sigs.k8s.io/kwok/cmd/kwok",
                 module="sigs.k8s.io/kwok",
                 stamps={"sigs.k8s.io/kwok/pkg/consts.Version": "{version}"},
+            ),
+            Recipe(
+                tool=Tool.KUBECONFORM,
+                binary="kubeconform",
+                package="github.com/yannh/kubeconform/cmd/kubeconform",
+                module="github.com/yannh/kubeconform",
+                stamps={"main.version": "{version}"},
+            ),
+            Recipe(
+                tool=Tool.KUBE_SCORE,
+                binary="kube-score",
+                package="github.com/zegl/kube-score/cmd/kube-score",
+                module="github.com/zegl/kube-score",
+                stamps={"main.version": "{version}"},
             ),
         )
     }
