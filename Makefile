@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
-.PHONY: help setup up stop down status shell env release rollback test lint rehearse verify verify-down lock
+.PHONY: help setup up stop down clean purge status shell env release rollback test lint rehearse verify verify-down lock
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ stop: setup ## end the processes, keep everything
 
 down: setup ## destroy the environment and prove that nothing is left
 	@$(RUN) down
+
+clean: ## after `make down`: take back what our commands put into this checkout
+	@$(PYTHON) -B local/clean.py
+
+purge: setup ## remove all of Plinth's caches of this user; refused while an environment uses them
+	@$(RUN) purge
 
 status: setup ## what runs, where it answers, what is realised (STATUS=json for machines)
 	@$(RUN) status $(if $(filter json,$(STATUS)),--json)

@@ -46,6 +46,14 @@ def down() -> None:
 
 
 @app.command()
+def purge() -> None:
+    """Remove all of Plinth's caches of this user."""
+    from local.commands.purge import purge as command  # noqa: PLC0415
+
+    command(Instance.of_checkout(), Progress())
+
+
+@app.command()
 def status(*, json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """What runs, where it answers, what is realised."""
     from local.commands.status import as_json, as_text, collect  # noqa: PLC0415

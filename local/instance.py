@@ -77,9 +77,13 @@ class Instance:
     @property
     def run(self) -> Path:
         """Sockets and pid files. A short path, because a socket's may hold 107 characters only."""
+        return self.runs / self.name
+
+    @property
+    def runs(self) -> Path:
+        """The same of all of this user's instances."""
         user = os.geteuid()
-        base = Path("/run/plinth") if user == 0 else Path(tempfile.gettempdir()) / f"plinth-{user}"
-        return base / self.name
+        return Path("/run/plinth") if user == 0 else Path(tempfile.gettempdir()) / f"plinth-{user}"
 
     @property
     def kubeconfig(self) -> Path:

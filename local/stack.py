@@ -16,7 +16,7 @@ from local.errors import LocalError
 from local.instance import STACK, Instance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from local.progress import Progress
@@ -139,10 +139,8 @@ class Stack:
         ]
 
     def counts(self) -> Counts:
-        """Realised and recorded-only resources; components, which group them, don't count."""
-        custom = [resource for resource in self.resources() if resource.get("custom")]
-        recorded = sum(1 for resource in custom if (resource.get("outputs") or {}).get(RECORDED_ONLY))
-        return Counts(realised=len(custom) - recorded, recorded_only=recorded)
+        """How many resources the stack has."""
+        return count(self.resources())
 
     def outputs(self) -> dict[str, Any]:
         """The stack's exports."""
@@ -199,6 +197,13 @@ class Stack:
             last = _follow(command, self._instance.checkout, self._environment, record, UPDATE_SECONDS)
         if last is not None:
             raise LocalError(f"{name} failed; the whole log is {log}:\n" + "\n".join(last))
+
+
+def count(resources: Iterable[Mapping[str, Any]]) -> Counts:
+    """Realised and recorded-only ones; components, which group them, don't count."""
+    custom = [resource for resource in resources if resource.get("custom")]
+    recorded = sum(1 for resource in custom if (resource.get("outputs") or {}).get(RECORDED_ONLY))
+    return Counts(realised=len(custom) - recorded, recorded_only=recorded)
 
 
 def _process_name(process: int) -> str:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from local import disk
+from local.engine.aws.limits import not_honoured_of
 from local.errors import LocalError
-from local.stack import Counts
+from local.stack import Counts, count
 
 if TYPE_CHECKING:
+    from local.disk import DiskUse
     from local.environment import Environment
 
 
@@ -29,6 +32,8 @@ class Status:
         served: the release file's content, or None.
         health: each process and the API, with the reason where one is unwell.
         lost: what the AWS emulator forgot since the last `make up`; empty when nothing.
+        not_honoured: what the stack sets and the AWS emulator accepts without effect, each with the reason.
+        disk: bytes taken by the caches and the environment, and free.
     """
 
     instance: str
@@ -39,6 +44,8 @@ class Status:
     served: dict[str, str] | None
     health: dict[str, str]
     lost: list[str]
+    not_honoured: list[dict[str, str]]
+    disk: DiskUse
 
 
 def api_url(environment: Environment) -> str:
@@ -56,11 +63,13 @@ def collect(environment: Environment) -> Status:
     running = any(process.healthy for process in processes.values())
     health = {name: "ok" if process.healthy else process.detail for name, process in processes.items()}
     outputs: dict[str, Any] = {}
-    counts = Counts(realised=0, recorded_only=0)
-    if environment.stack.exists():
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            exporting, reading = pool.submit(environment.stack.counts), pool.submit(environment.stack.outputs)
-            counts, outputs = exporting.result(), reading.result()
+    resources: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        measuring = pool.submit(disk.use, instance)
+        if environment.stack.exists():
+            stack = environment.stack
+            exporting, reading = pool.submit(stack.resources), pool.submit(stack.outputs)
+            resources, outputs = exporting.result(), reading.result()
     endpoints: dict[str, str] = {}
     if outputs.get("gateway_node_port"):
         endpoints["api"] = f"http://{environment.cluster.node_address}:{outputs['gateway_node_port']}"
@@ -75,10 +84,12 @@ def collect(environment: Environment) -> Status:
         state="serving" if well else "degraded" if running else "stopped",
         endpoints=endpoints,
         versions=_versions(environment),
-        resources=counts,
+        resources=count(resources),
         served=asdict(release) if release else None,
         health=health,
         lost=environment.cluster.lost() if running else [],
+        not_honoured=not_honoured_of(resources),
+        disk=measuring.result(),
     )
 
 
@@ -117,4 +128,14 @@ def as_text(status: Status) -> str:
     unwell = {name: text for name, text in status.health.items() if text != "ok"}
     lines += [f"  UNWELL {name}: {text}" for name, text in unwell.items()]
     lines += [f"  LOST {what}" for what in status.lost]
+    lines.append(f"  {'disk':<12} {status.disk}")
+    accepted: dict[str, list[str]] = {}
+    for limit in status.not_honoured:
+        accepted.setdefault(limit["type"].rpartition(":")[2], []).append(limit["property"])
+    if accepted:
+        words = "; ".join(
+            kind if "*" in properties else f"{kind} {', '.join(properties)}"
+            for kind, properties in sorted(accepted.items())
+        )
+        lines.append(f"  {'no effect':<12} the AWS emulator accepts without honouring: {words}")
     return "\n".join(lines)

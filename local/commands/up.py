@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from local.commands.status import api_url, collect
+from local.disk import keep_within_bounds
 from local.engine.install import install
 from local.errors import LocalError
 from local.images import ImageName, build_all
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from local.artifacts import ModelVersion
     from local.environment import Environment
+    from local.images import BuiltImage
     from local.progress import Progress
     from local.release import Release
     from local.stack import Stack
@@ -51,12 +53,13 @@ def up(environment: Environment, progress: Progress) -> None:
         environment.choose_cluster()
         environment.check_config()
         toolchain = _prepare_tools(environment, progress)
-        _start_machine(environment, toolchain, progress)
+        built = _start_machine(environment, toolchain, progress)
         changes = _converge(environment, progress)
         _wait_until_served(environment, progress)
         phases = {name: round(seconds, 2) for name, seconds in progress.seconds.items()}
         write_atomically(environment.instance.state / "phases.json", json.dumps(phases, indent=2))
         environment.cluster.accept_losses()
+    keep_within_bounds(environment.instance, built.values(), progress)
     _report(environment, progress, changes)
 
 
@@ -72,7 +75,9 @@ def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
     return toolchain
 
 
-def _start_machine(environment: Environment, toolchain: Toolchain, progress: Progress) -> None:
+def _start_machine(
+    environment: Environment, toolchain: Toolchain, progress: Progress
+) -> dict[ImageName, BuiltImage]:
     """Start the cluster while the images are built: the one waits on clocks, the other on processors."""
     instance, cluster = environment.instance, environment.cluster
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -82,6 +87,7 @@ def _start_machine(environment: Environment, toolchain: Toolchain, progress: Pro
         starting.result()
     references = cluster.provide(images, progress)
     environment.release.write_images({str(name): reference for name, reference in references.items()})
+    return images
 
 
 def _converge(environment: Environment, progress: Progress) -> Counter[str]:
@@ -156,3 +162,4 @@ def _report(environment: Environment, progress: Progress, changes: Counter[str])
             progress.say(f"  {figure}")
     for name, url in status.endpoints.items():
         progress.say(f"{name}: {url}")
+    progress.say(f"disk: {status.disk}")

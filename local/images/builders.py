@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -46,12 +47,16 @@ class Builder(Protocol):
 
 
 def docker_answers() -> bool:
-    """Whether there is a Docker client here whose engine answers."""
-    if shutil.which("docker") is None:
-        return False
+    """Whether there is a Docker client here whose engine answers; each is asked once in a command's life."""
+    client = shutil.which("docker")
+    return client is not None and _answers(client)
+
+
+@functools.cache
+def _answers(client: str) -> bool:
     try:
-        done = subprocess.run(
-            ["docker", "info", "--format", "{{.ServerVersion}}"],  # noqa: S607 - whichever the user has on PATH
+        done = subprocess.run(  # noqa: S603 - whichever the user has on PATH
+            [client, "info", "--format", "{{.ServerVersion}}"],
             check=False,
             capture_output=True,
             timeout=ENGINE_SECONDS,

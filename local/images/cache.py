@@ -16,7 +16,7 @@ import errno
 import json
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,13 +27,17 @@ from local.images import archives, oci
 from local.images.commands import KilledError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local.progress import Progress
 
 UNFINISHED = "unfinished"
 """Stands in the builder's storage while a build uses it; found at a start, it means a killed build."""
+
+
+class BusyError(LocalError):
+    """Another run holds the cache."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,14 @@ class Shelf:
         self._folder = folder
 
     def find(self, key: str) -> Kept | None:
-        """The archive of a key, if its bytes are the recorded ones. Changes nothing: another may write."""
+        """The archive of a key, if its bytes are the recorded ones. Changes no content: another may write."""
         archive, record = self._paths(key)
         try:
             if json.loads(record.read_bytes())["sha256"] == oci.digest_of(archive):
-                return Kept(archive, archives.read(archive))
+                contents = archives.read(archive)
+                with suppress(OSError):  # a cache that can't be written can still be used
+                    os.utime(record)
+                return Kept(archive, contents)
         except (OSError, ValueError, KeyError, TypeError, LocalError):
             return None
         return None
@@ -76,15 +83,57 @@ class Shelf:
         partial.replace(record)
         return Kept(target, contents)
 
-    def drop_all_but(self, keys: Iterable[str]) -> None:
-        """Remove every archive and record whose key isn't named."""
-        wanted = set(keys)
-        for file in self._folder.glob("*"):
-            if file.stem not in wanted:
-                file.unlink()
+    def entries(self) -> list[Entry]:
+        """What lies here, whole or not."""
+        found = []
+        for key in {file.stem for file in self._folder.glob("*")}:
+            files = [file for file in self._paths(key) if file.exists()]
+            if files:
+                stats = [file.stat() for file in files]
+                found.append(
+                    Entry(
+                        shelf=self,
+                        key=key,
+                        digest=self._digest(key),
+                        size_bytes=sum(stat.st_blocks * 512 for stat in stats),
+                        used=max(stat.st_mtime for stat in stats),
+                    )
+                )
+        return found
+
+    def drop(self, key: str) -> None:
+        """Remove an archive, its record first: without it the archive counts for nothing."""
+        archive, record = self._paths(key)
+        for file in (record, record.with_suffix(".partial"), archive):
+            file.unlink(missing_ok=True)
+
+    def _digest(self, key: str) -> str:
+        try:
+            return str(json.loads(self._paths(key)[1].read_bytes())["digest"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
 
     def _paths(self, key: str) -> tuple[Path, Path]:
         return self._folder / f"{key}.tar", self._folder / f"{key}.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An archive on a shelf, not verified.
+
+    Attributes:
+        shelf: where it lies.
+        key: of what it was made from.
+        digest: of the image; empty where its record is lost.
+        size_bytes: on disk.
+        used: when it was last written or found, in seconds since the epoch.
+    """
+
+    shelf: Shelf
+    key: str
+    digest: str
+    size_bytes: int
+    used: float
 
 
 @dataclass(frozen=True)
@@ -128,10 +177,15 @@ class ImageCache:
         return self.folder / "logs"
 
     @contextmanager
-    def exclusively(self, progress: Progress) -> Iterator[None]:
+    def exclusively(self, progress: Progress, *, wait: bool = True) -> Iterator[None]:
         """One build at a time on this machine; starts with an empty work folder and a sound storage.
 
+        Args:
+            progress: told of waiting.
+            wait: for a run that builds right now.
+
         Raises:
+            BusyError: another run builds, and it is not to be waited for.
             LocalError: the cache can't be written, or the disk is full.
         """
         try:
@@ -139,7 +193,9 @@ class ImageCache:
             lock = filelock.FileLock(self.folder / "lock")
             try:
                 lock.acquire(timeout=0)
-            except filelock.Timeout:
+            except filelock.Timeout as error:
+                if not wait:
+                    raise BusyError(f"Another run is building images in {self.folder}.") from error
                 progress.say("images: another run is building them; waiting for it")
                 lock.acquire()
             try:

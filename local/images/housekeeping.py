@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
 
 from local.images import base
-from local.images.cache import UNFINISHED, ImageCache
+from local.images.cache import UNFINISHED, BusyError, ImageCache
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from local.images.names import BuiltImage
     from local.progress import Progress
@@ -22,28 +24,43 @@ if TYPE_CHECKING:
 LAYERS_LIMIT_BYTES = 6_000_000_000
 """The builder's storage is emptied beyond this: it only saves time, and has no bound of its own."""
 
+SPARE_LIMIT_BYTES = 2_000_000_000
+"""For archives that no environment names: going back to an earlier edit then builds nothing."""
+
+UNRECORDED_SECONDS = 3600
+"""What was used within the last hour may belong to a `make up` that has not yet recorded what it uses."""
+
+BASE_UNUSED_DAYS = 14
+"""Another checkout may have another recipe for the base."""
+
 WHEELS_LIMIT_BYTES = 2_000_000_000
 """Downloads of locks that have long changed add up; beyond this all go, and the current ones come again."""
 
 
 def size(cache: Path) -> dict[str, int]:
-    """Bytes on disk of each part of the image cache.
+    """Bytes of each part of the image cache.
 
     Args:
         cache: the instance's cache folder.
     """
-    folder = ImageCache.of(cache).folder
+    images = ImageCache.of(cache)
+    folder = images.folder
     parts = sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
-    return {part.name: _disk_usage(part) for part in parts}
+    return {part.name: layers_size(images) if part == images.layers else disk_usage(part) for part in parts}
 
 
-def prune(cache: Path, keep: Iterable[BuiltImage], progress: Progress) -> int:
-    """Remove every image but those named, other bases, and a builder's storage that grew too large.
+def prune(cache: Path, keep: Iterable[BuiltImage], progress: Progress, in_use: Collection[str] = ()) -> int:
+    """Bring the cache within its bounds; what is needed stays in any case.
+
+    Archives that no environment names go from the least recently used on, once they take more than
+    `SPARE_LIMIT_BYTES`; so do bases that nobody used for long, and a builder's storage and downloads that
+    grew too large. Where another run builds right now, nothing is done: that one prunes when it ends.
 
     Args:
         cache: the instance's cache folder, shared by all instances of this user.
-        keep: what is to stay.
-        progress: told when another run has to be waited for.
+        keep: what this run has made or found.
+        progress: for the lock.
+        in_use: digests of images that some environment names.
 
     Returns:
         Bytes freed on disk.
@@ -52,38 +69,54 @@ def prune(cache: Path, keep: Iterable[BuiltImage], progress: Progress) -> int:
         LocalError: the cache can't be written.
     """
     images = ImageCache.of(cache)
-    before = sum(size(cache).values())
-    wanted: dict[str, set[str]] = {}
-    for image in keep:
-        wanted.setdefault(image.name.path, set()).add(image.key)
-    with images.exclusively(progress):
-        built = images.folder / "built"
-        for shelf in built.iterdir() if built.is_dir() else ():
-            images.built(shelf.name).drop_all_but(wanted.get(shelf.name, ()))
-        images.base.drop_all_but({base.key(base.Platform.of_this_machine())})
-        if images.layers.is_dir() and _disk_usage(images.layers) > LAYERS_LIMIT_BYTES:
-            images.drop_layers()
-        if images.wheels.is_dir() and _disk_usage(images.wheels) > WHEELS_LIMIT_BYTES:
-            shutil.rmtree(images.wheels)
-    return max(0, before - sum(size(cache).values()))
+    try:
+        with images.exclusively(progress, wait=False):
+            return _prune(images, {(image.name.path, image.key) for image in keep}, in_use)
+    except BusyError:
+        return 0
 
 
-def purge(cache: Path, progress: Progress) -> int:
-    """Remove the whole image cache; gives the bytes freed on disk.
-
-    Raises:
-        LocalError: the cache can't be written.
-    """
-    images = ImageCache.of(cache)
-    freed = sum(size(cache).values())
-    with images.exclusively(progress):
-        for part in images.folder.iterdir():
-            if part.is_dir():
-                shutil.rmtree(part)
+def _prune(images: ImageCache, keep: set[tuple[str, str]], in_use: Collection[str]) -> int:
+    freed = 0
+    shelves = sorted((images.folder / "built").glob("*"))
+    spare = [
+        entry
+        for shelf in shelves
+        for entry in images.built(shelf.name).entries()
+        if (shelf.name, entry.key) not in keep and entry.digest not in in_use
+    ]
+    kept = 0
+    for entry in sorted(spare, key=lambda entry: -entry.used):
+        kept += entry.size_bytes
+        if kept > SPARE_LIMIT_BYTES and time.time() - entry.used > UNRECORDED_SECONDS:
+            entry.shelf.drop(entry.key)
+            freed += entry.size_bytes
+    current = base.key(base.Platform.of_this_machine())
+    for entry in images.base.entries():
+        if entry.key != current and time.time() - entry.used > BASE_UNUSED_DAYS * 86400:
+            images.base.drop(entry.key)
+            freed += entry.size_bytes
+    if (taken := layers_size(images)) > LAYERS_LIMIT_BYTES:
+        images.drop_layers()
+        freed += taken
+    if images.wheels.is_dir() and (taken := disk_usage(images.wheels)) > WHEELS_LIMIT_BYTES:
+        shutil.rmtree(images.wheels)
+        freed += taken
     return freed
 
 
-def _disk_usage(folder: Path) -> int:
+def layers_size(images: ImageCache) -> int:
+    """Bytes of the builder's layers, by its own record: walking half a million files takes many seconds."""
+    total = 0
+    for record in images.layers.glob("root/*-layers/layers.json"):
+        try:
+            total += sum(int(layer.get("diff-size", 0)) for layer in json.loads(record.read_bytes()))
+        except (OSError, ValueError, AttributeError, TypeError):
+            return disk_usage(images.layers)
+    return total
+
+
+def disk_usage(folder: Path) -> int:
     """Bytes that a folder's files take on disk; hard links count once, links aren't followed."""
     seen: set[tuple[int, int]] = set()
     total = 0

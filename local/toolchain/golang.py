@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from local.toolchain.recipes import FLAGS, MACHINE, SYSTEM, parse_version
 from local.toolchain.store import Slot, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from local.progress import Progress
 
@@ -35,10 +35,12 @@ class Go:
     Attributes:
         executable: the `go` command.
         version: its version.
+        settings: variables in front of the user's own; where its caches lie.
     """
 
     executable: Path
     version: tuple[int, int, int]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, scratch: Path | None = None) -> dict[str, str]:
         """The user's environment, with what decides the result replaced by our own.
@@ -46,8 +48,8 @@ class Go:
         Args:
             scratch: an existing folder for the compiler's temporary files, else the system's.
 
-        GOPROXY, GOSUMDB, GOMODCACHE, GOCACHE and the like stay: they say how this machine reaches modules
-        and where they are kept, and every module is checked against go.sum wherever it comes from.
+        GOPROXY, GOSUMDB and the like stay: they say how this machine reaches modules, and every module is
+        checked against go.sum wherever it comes from.
         """
         ours = {
             "CGO_ENABLED": "0",
@@ -62,7 +64,8 @@ class Go:
             ours["GOTMPDIR"] = str(scratch)
         # A foreign GOROOT would mix two installations; a CPU level would bind the result to one kind of CPU.
         dropped = {"GOROOT", "GOAMD64", "GOARM64", "GOEXPERIMENT"}
-        return {name: value for name, value in os.environ.items() if name not in dropped} | ours
+        theirs = {name: value for name, value in os.environ.items() if name not in dropped}
+        return {**theirs, **ours, **self.settings}
 
     def caches(self, folder: Path) -> list[Path]:
         """Where Go keeps modules and compiled packages."""

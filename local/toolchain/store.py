@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,13 +24,16 @@ from filelock import FileLock, Timeout
 from local.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from local.progress import Progress
 
 RECORD = "record.json"
 BUILDING = ".building-"
 CONDEMNED = ".condemned-"
+UNUSED_DAYS = 14
+"""A version that no command of any checkout has used for this long goes, unless it runs or is linked."""
+
 LOCK_POLL_SECONDS = 0.5
 WAIT_MESSAGE_SECONDS = 20.0
 ELSEWHERE = "XDG_CACHE_HOME=/path/with/space make up"
@@ -112,6 +115,7 @@ class Store:
         """
         path = self.path(slot)
         if path.is_dir() and self.fault(slot) is None:
+            self.note_use(slot)
             return path
         try:
             with self.lock(slot.tool, progress):
@@ -126,6 +130,11 @@ class Store:
         except OSError as error:
             raise explained(error, self.root) from error
         return path
+
+    def note_use(self, slot: Slot) -> None:
+        """Date a slot's record, by which `prune` knows what has not been used for long."""
+        with suppress(OSError):  # a cache that can't be written can still be used
+            os.utime(self.path(slot) / RECORD)
 
     def _publish(self, path: Path, fill: Callable[[Path], None]) -> None:
         building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=path.parent))
@@ -202,15 +211,23 @@ class Store:
         ]
         return sorted(found, key=lambda usage: -usage.size_bytes)
 
-    def prune(self, current: set[tuple[str, str]], progress: Progress) -> int:
-        """Remove the versions that no recipe names and no process runs from; give the bytes freed.
+    def prune(self, current: set[tuple[str, str]], progress: Progress, in_use: Iterable[Path] = ()) -> int:
+        """Remove the versions that nobody has any use for; give the bytes freed.
 
-        A version that another checkout names is removed as well, unless it runs; that checkout links it anew.
+        What a recipe of this checkout names stays, and so do a program that runs, one that an environment's
+        links lead to, and whatever was used within `UNUSED_DAYS`: another checkout may have other recipes.
+
+        Args:
+            current: (tool, slot name) of the versions that the recipes name.
+            progress: told of waiting.
+            in_use: files that some environment would miss.
         """
-        running = _running_programs()
+        needed = [*running_programs(), *in_use]
         freed = 0
         for usage in self.usage(current):
-            if usage.current or any(program.is_relative_to(usage.path) for program in running):
+            if usage.current or any(file.is_relative_to(usage.path) for file in needed):
+                continue
+            if time.time() - _last_use(usage.path) < UNUSED_DAYS * 86400:
                 continue
             try:
                 with self.lock(usage.tool, progress):
@@ -220,6 +237,14 @@ class Store:
             except OSError as error:
                 raise explained(error, self.root) from error
         return freed
+
+
+def _last_use(path: Path) -> float:
+    """Seconds since the epoch; the folder's own time where it has no record."""
+    try:
+        return (path / RECORD).stat().st_mtime
+    except OSError:
+        return path.stat().st_mtime
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
@@ -262,7 +287,8 @@ def _holder(file: Path) -> str:
         return "another process"
 
 
-def _running_programs() -> list[Path]:
+def running_programs() -> list[Path]:
+    """Files from which processes run, as far as this user may see them."""
     programs = []
     for link in Path("/proc").glob("[0-9]*/exe"):
         try:

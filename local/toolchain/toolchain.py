@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from local.errors import LocalError
 from local.toolchain import charts
 from local.toolchain.build import build, prefetch, slot_of
+from local.toolchain.gocaches import GoCaches
 from local.toolchain.golang import find_go, wheel_slot
 from local.toolchain.installed import find
 from local.toolchain.recipes import RECIPES, Recipe, Tool
 from local.toolchain.store import Store, Usage, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from local.progress import Progress
@@ -126,7 +127,8 @@ def ensure(
     """Make the tools ready: from PATH where that will do, from the cache, else built in the given order.
 
     A second call checks each file's hash and builds nothing. A call beside another one waits for what that
-    one is building. A killed call leaves nothing half-done, and what Go compiled is not compiled again.
+    one is building. A killed call leaves nothing half-done, and what Go compiled is not compiled again; once
+    nothing is missing any more, Go's caches are emptied.
 
     Args:
         cache: the cache folder, shared by all checkouts of this user.
@@ -137,7 +139,7 @@ def ensure(
     Raises:
         LocalError: something can't be built or kept; names what, why and the remedy.
     """
-    store = Store(cache)
+    store, caches = Store(cache), GoCaches(cache)
     wanted = list(dict.fromkeys(tools))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         at_hand = pool.map(lambda tool: _without_building(recipes[tool], store, progress), wanted)
@@ -145,9 +147,20 @@ def ensure(
     missing = [recipes[tool] for tool in wanted if tool not in ready]
     if missing:
         go = find_go(store, max(recipe.go_version for recipe in missing), progress)
-        for recipe, folder in _build_all(missing, go, store, progress):
-            ready[recipe.tool] = _provided(recipe, folder)
+        go = replace(go, settings=caches.variables())
+        with caches.in_use():
+            for recipe, folder in _build_all(missing, go, store, progress):
+                ready[recipe.tool] = _provided(recipe, folder)
+    _drop(caches, progress)
     return Toolchain({tool: ready[tool] for tool in wanted})
+
+
+def _drop(caches: GoCaches, progress: Progress) -> None:
+    try:
+        if not caches.drop():
+            progress.say(f"another run is building tools; it will empty {caches.folder}")
+    except OSError as error:
+        progress.say(f"{caches.folder} can't be emptied, which costs nothing but space: {error}")
 
 
 def _without_building(recipe: Recipe, store: Store, progress: Progress) -> Provided | None:
@@ -159,6 +172,8 @@ def _without_building(recipe: Recipe, store: Store, progress: Progress) -> Provi
         intact = store.path(slot).is_dir() and store.fault(slot) is None
     except OSError as error:
         raise explained(error, store.root) from error
+    if intact:
+        store.note_use(slot)
     return _provided(recipe, store.path(slot)) if intact else None
 
 
@@ -202,9 +217,21 @@ def usage(cache: Path, recipes: Mapping[Tool, Recipe] = RECIPES) -> list[Usage]:
     return Store(cache).usage(_current(recipes))
 
 
-def prune(cache: Path, progress: Progress, recipes: Mapping[Tool, Recipe] = RECIPES) -> int:
-    """Remove cached versions that this checkout doesn't name and no process runs; give the bytes freed."""
-    return Store(cache).prune(_current(recipes), progress)
+def prune(
+    cache: Path,
+    progress: Progress,
+    recipes: Mapping[Tool, Recipe] = RECIPES,
+    in_use: Iterable[Path] = (),
+) -> int:
+    """Remove cached versions that nobody has used for long; give the bytes freed.
+
+    Args:
+        cache: the cache folder, shared by all checkouts of this user.
+        progress: told of waiting.
+        recipes: what they name stays, used or not.
+        in_use: files that some environment would miss.
+    """
+    return Store(cache).prune(_current(recipes), progress, in_use)
 
 
 def _current(recipes: Mapping[Tool, Recipe]) -> set[tuple[str, str]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,23 @@ NOT_HONOURED: Final = (
 """Seen on moto 5.2.5. Whatever else an update leaves without effect says `recorded only` when it is made."""
 
 
+def not_honoured_of(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Those rows of the table that concern a stack.
+
+    Args:
+        resources: as the engine exports them, each with `type` and `inputs`.
+    """
+    set_properties: dict[str, set[str]] = {}
+    for resource in resources:
+        set_properties.setdefault(resource["type"], set()).update(resource.get("inputs") or {})
+    return [
+        asdict(limit)
+        for limit in NOT_HONOURED
+        if limit.type in set_properties
+        and (limit.property == "*" or limit.property in set_properties[limit.type])
+    ]
+
+
 def not_honoured() -> list[dict[str, str]]:
-    """The table as plain data, for `make status`."""
+    """The whole table as plain data."""
     return [asdict(limit) for limit in NOT_HONOURED]

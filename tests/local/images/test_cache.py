@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import io
+import json
+import os
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.errors import LocalError
-from local.images import build_all, clean, housekeeping, prune, purge, size
+from local.images import build_all, clean, housekeeping, prune, size
 from local.images.cache import UNFINISHED, ImageCache, explained
 from local.progress import Progress
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Machine
+
+    from local.images import BuiltImage
 
 
 def quiet() -> Progress:
@@ -64,16 +68,74 @@ def test_clean_leaves_a_running_build_alone(tmp_path: Path) -> None:
         assert cache.work.is_dir()
 
 
-def test_prune_keeps_what_is_named_and_counts_what_went(machine: Machine) -> None:
+def _two_generations(machine: Machine) -> tuple[list[BuiltImage], list[BuiltImage]]:
+    """What an edit of the application has put aside, long ago, and what is current."""
     first = build_all(machine.instance, machine, machine.progress)
     (machine.instance.checkout / "app" / "train.py").write_text("print('changed')\n")
     second = build_all(machine.instance, machine, machine.progress)
-    freed = prune(machine.instance.cache, second.values(), machine.progress)
-    assert freed > 0
-    assert build_all(machine.instance, machine, machine.progress) == second
-    gone = [image for image in first.values() if image not in second.values()]
-    assert len(gone) == 2
-    assert not any(image.archive.exists() for image in gone)
+    old = [image for image in first.values() if image not in second.values()]
+    assert len(old) == 2
+    for image in old:
+        for file in (image.archive, image.archive.with_suffix(".json")):
+            os.utime(file, (0, 0))
+    return old, list(second.values())
+
+
+def _there(found: list[BuiltImage]) -> list[bool]:
+    return [image.archive.exists() for image in found]
+
+
+def test_prune_keeps_what_is_named_and_counts_what_went(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, current = _two_generations(machine)
+    monkeypatch.setattr(housekeeping, "SPARE_LIMIT_BYTES", 0)
+    assert prune(machine.instance.cache, current, machine.progress) > 0
+    assert _there(old) == [False, False]
+    assert list(build_all(machine.instance, machine, machine.progress).values()) == current
+
+
+def test_prune_keeps_the_most_recent_of_what_nobody_names_up_to_a_limit(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, current = _two_generations(machine)
+    assert prune(machine.instance.cache, current, machine.progress) == 0
+    os.utime(old[1].archive.with_suffix(".json"), (1000, 1000))
+    one = sum(entry.stat().st_blocks * 512 for entry in old[1].archive.parent.glob(f"{old[1].key}.*"))
+    monkeypatch.setattr(housekeeping, "SPARE_LIMIT_BYTES", one)
+    assert prune(machine.instance.cache, current, machine.progress) > 0
+    assert _there(old) == [False, True]
+
+
+def test_prune_keeps_what_another_environment_names(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, current = _two_generations(machine)
+    monkeypatch.setattr(housekeeping, "SPARE_LIMIT_BYTES", 0)
+    digest = old[0].reference.rpartition("@")[2]
+    prune(machine.instance.cache, current, machine.progress, {digest})
+    assert _there(old) == [True, False]
+
+
+def test_prune_keeps_what_a_run_has_just_used_and_not_yet_recorded(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, current = _two_generations(machine)
+    monkeypatch.setattr(housekeeping, "SPARE_LIMIT_BYTES", 0)
+    (machine.instance.checkout / "app" / "train.py").write_text("print('training')\n")
+    build_all(machine.instance, machine, machine.progress)  # finds the old ones again
+    assert prune(machine.instance.cache, current, machine.progress) == 0
+    assert _there(old) == [True, True]
+
+
+def test_prune_leaves_everything_to_a_run_that_builds(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, current = _two_generations(machine)
+    monkeypatch.setattr(housekeeping, "SPARE_LIMIT_BYTES", 0)
+    with ImageCache.of(machine.instance.cache).exclusively(quiet()):
+        assert prune(machine.instance.cache, current, machine.progress) == 0
+    assert _there(old) == [True, True]
 
 
 def test_prune_keeps_the_current_base(machine: Machine) -> None:
@@ -82,21 +144,28 @@ def test_prune_keeps_the_current_base(machine: Machine) -> None:
     assert len(list((machine.instance.cache / "images" / "base").glob("*.tar"))) == 1
 
 
-def test_a_storage_that_grew_too_large_goes(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_storage_that_grew_too_large_goes(machine: Machine) -> None:
     built = build_all(machine.instance, machine, machine.progress)
     layers = ImageCache.of(machine.instance.cache).layers
     prune(machine.instance.cache, built.values(), machine.progress)
     assert layers.exists()
-    monkeypatch.setattr(housekeeping, "LAYERS_LIMIT_BYTES", 10)
+    record = layers / "root" / "overlay-layers" / "layers.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps([{"diff-size": housekeeping.LAYERS_LIMIT_BYTES}, {"id": "x"}]))
+    assert size(machine.instance.cache)["layers"] == housekeeping.LAYERS_LIMIT_BYTES
+    prune(machine.instance.cache, built.values(), machine.progress)
+    assert layers.exists()
+    record.write_text(json.dumps([{"diff-size": housekeeping.LAYERS_LIMIT_BYTES}, {"diff-size": 1}]))
     prune(machine.instance.cache, built.values(), machine.progress)
     assert not layers.exists()
 
 
-def test_purge_leaves_no_image(machine: Machine) -> None:
+def test_a_storage_without_a_readable_record_is_measured(machine: Machine) -> None:
     build_all(machine.instance, machine, machine.progress)
-    taken = sum(size(machine.instance.cache).values())
-    assert purge(machine.instance.cache, machine.progress) == taken > 0
-    assert size(machine.instance.cache) == {}
+    record = ImageCache.of(machine.instance.cache).layers / "root" / "overlay-layers" / "layers.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("[")
+    assert size(machine.instance.cache)["layers"] > 0
 
 
 def test_size_of_a_cache_that_is_not_there_is_nothing(tmp_path: Path) -> None:

@@ -209,6 +209,8 @@ def test_pruning_keeps_what_is_named_and_frees_the_rest(tmp_path: Path) -> None:
     old = Slot("tool", "v0.9.0", "ba9876543210")
     for slot in (SLOT, old):
         store.obtain(slot, fill, progress)
+    assert store.prune({("tool", SLOT.name)}, progress) == 0, "it was used a moment ago"
+    _unused(store, old)
     freed = store.prune({("tool", SLOT.name)}, progress)
     assert freed > 0
     assert store.path(SLOT).is_dir()
@@ -216,11 +218,33 @@ def test_pruning_keeps_what_is_named_and_frees_the_rest(tmp_path: Path) -> None:
     assert store.prune({("tool", SLOT.name)}, progress) == 0
 
 
+def _unused(store: Store, *slots: Slot) -> None:
+    for slot in slots:
+        os.utime(store.path(slot) / "record.json", (0, 0))
+
+
+def test_a_version_that_is_used_again_counts_as_used(tmp_path: Path) -> None:
+    store, progress = Store(tmp_path), Progress(io.StringIO())
+    store.obtain(SLOT, fill, progress)
+    _unused(store, SLOT)
+    store.obtain(SLOT, fill, progress)
+    assert store.prune(set(), progress) == 0
+
+
+def test_pruning_spares_what_an_environment_links_to(tmp_path: Path) -> None:
+    store, progress = Store(tmp_path), Progress(io.StringIO())
+    store.obtain(SLOT, fill, progress)
+    _unused(store, SLOT)
+    assert store.prune(set(), progress, [store.path(SLOT) / "bin" / "tool"]) == 0
+    assert store.prune(set(), progress, [tmp_path / "elsewhere"]) > 0
+
+
 def test_pruning_spares_what_is_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, progress = Store(tmp_path), Progress(io.StringIO())
     store.obtain(SLOT, fill, progress)
+    _unused(store, SLOT)
     program = store.path(SLOT) / "bin" / "tool"
-    monkeypatch.setattr("local.toolchain.store._running_programs", lambda: [program])
+    monkeypatch.setattr("local.toolchain.store.running_programs", lambda: [program])
     assert store.prune(set(), progress) == 0
     assert program.is_file()
 
