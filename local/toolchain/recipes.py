@@ -72,8 +72,8 @@ class Chart:
     """
 
     folder: str
-    published: str = ""
     placeholders: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    published: str = ""
 
 
 @dataclass(frozen=True)
