@@ -1,7 +1,8 @@
 """The node's own certificate authorities and what they sign.
 
 Authorities persist as long as the instance does, because running pods and kubeconfigs trust them. What they
-signed is renewed at a start when its end is near, or when the names in it are no longer the right ones.
+signed is renewed at a start when its end is near, when the clock has been set back to before its beginning,
+or when the names in it are no longer the right ones.
 """
 
 from __future__ import annotations
@@ -142,10 +143,12 @@ class Certificates:
 
     def _authority_is_missing(self, name: str) -> bool:
         certificate = self._read(name)
-        return certificate is None or not self.key(name).exists() or self._ends_soon(certificate)
+        return certificate is None or not self.key(name).exists() or self._is_out_of_time(certificate)
 
-    def _ends_soon(self, certificate: x509.Certificate) -> bool:
-        return certificate.not_valid_after_utc - self._now < dt.timedelta(days=RENEWAL_DAYS)
+    def _is_out_of_time(self, certificate: x509.Certificate) -> bool:
+        """Near its end, or not valid yet: the clock was ahead when it was made, and has been set back."""
+        ends_soon = certificate.not_valid_after_utc - self._now < dt.timedelta(days=RENEWAL_DAYS)
+        return ends_soon or certificate.not_valid_before_utc > self._now
 
     def _read(self, name: str) -> x509.Certificate | None:
         try:
@@ -155,7 +158,7 @@ class Certificates:
 
     def _is_right(self, leaf: Leaf) -> bool:
         certificate, authority = self._read(leaf.name), self._read(leaf.authority)
-        if certificate is None or authority is None or self._ends_soon(certificate):
+        if certificate is None or authority is None or self._is_out_of_time(certificate):
             return False
         try:
             certificate.verify_directly_issued_by(authority)

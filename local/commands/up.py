@@ -15,6 +15,7 @@ from local.engine.install import install
 from local.errors import LocalError
 from local.images import ImageName, build_all
 from local.images.builders import docker_answers
+from local.preflight import require_memory, require_room
 from local.storage import link, write_atomically
 from local.toolchain import Tool, debian, ensure
 
@@ -51,6 +52,9 @@ def up(environment: Environment, progress: Progress) -> None:
     """
     with environment.exclusively("up"):
         environment.choose_cluster()
+        require_room(environment.instance)
+        if environment.cluster is environment.node and not environment.node.programs():
+            require_memory()
         environment.check_config()
         toolchain = _prepare_tools(environment, progress)
         built = _start_machine(environment, toolchain, progress)

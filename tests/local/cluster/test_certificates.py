@@ -96,6 +96,20 @@ def test_a_certificate_is_renewed_when_its_end_is_near_and_its_authority_stays(t
     assert ends > later(690)
 
 
+def test_what_is_not_valid_yet_because_the_clock_was_set_back_is_made_anew(tmp_path: Path) -> None:
+    Certificates(tmp_path, later(3)).ensure([SERVER, CLIENT])
+    certificates = Certificates(tmp_path)
+    with pytest.raises(ssl.SSLError, match="not yet valid"):
+        handshake(certificates, "client")
+    assert certificates.ensure([SERVER, CLIENT]) == ["ca", "server", "client"]
+    assert handshake(certificates, "client") == "someone/some-group"
+
+
+def test_what_ended_while_the_clock_jumped_ahead_is_made_anew(tmp_path: Path) -> None:
+    Certificates(tmp_path, later(-400)).ensure([SERVER, CLIENT])
+    assert Certificates(tmp_path).ensure([SERVER, CLIENT]) == ["server", "client"]
+
+
 def test_a_new_authority_signs_everything_anew(tmp_path: Path) -> None:
     Certificates(tmp_path).ensure([SERVER])
     assert Certificates(tmp_path, later(3640)).ensure([SERVER]) == ["ca", "server"]
