@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from components.bucket_policy import refusals
 from components.durability import Durability
 from components.grants import Grant, Statement, document
+from components.tags import demand_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,8 @@ class BucketArgs:
     durability: Durability = field(default_factory=Durability)
 
     def __post_init__(self) -> None:
-        """Refuse a lifecycle that keeps nothing."""
+        """Refuse a lifecycle that keeps nothing, and data that nobody classified."""
+        demand_class(self.bucket_name, self.tags)
         if self.noncurrent_days < 1 or (self.expire_days is not None and self.expire_days < 1):
             raise ValueError(
                 f"The bucket {self.bucket_name} keeps versions {self.noncurrent_days} days and objects "
@@ -126,13 +128,23 @@ class Bucket(pulumi.ComponentResource):
         return self._grant(purpose, paths, ("s3:GetObject",), ("kms:Decrypt",))
 
     def grant_write(self, purpose: str, *paths: str) -> Grant:
-        """Writing of objects, in one request or in parts; not reading, not deleting.
+        """Writing of objects, each in one request; not reading, not deleting.
 
         Args:
             purpose: the words a reader sees beside the grant.
             paths: exact keys, or folders that end in `/*`.
         """
-        # S3 decrypts the parts of a multi-part upload to join them, in the writer's name.
+        return self._grant(purpose, paths, ("s3:PutObject",), ("kms:GenerateDataKey",))
+
+    def grant_write_parts(self, purpose: str, *paths: str) -> Grant:
+        """Writing of objects too large for one request.
+
+        S3 decrypts the parts to join them, in the writer's name, so this opens what the key protects.
+
+        Args:
+            purpose: the words a reader sees beside the grant.
+            paths: exact keys, or folders that end in `/*`.
+        """
         return self._grant(
             purpose,
             paths,

@@ -110,7 +110,7 @@ class DataStores(pulumi.ComponentResource):
         self.register_outputs({"bucket_names": self.bucket_names, "table_names": self.table_names})
 
     def _physical_name(self, role: str) -> str:
-        return f"{self._args.tags.prefix}-{role}-{self._args.account_id}"
+        return bucket_name(self._args.tags, role, self._args.account_id)
 
     def _data_class(self, role: BucketRole) -> DataClass:
         holds_records = KEY_OF_BUCKET[role] is KeyDomain.DATA
@@ -166,6 +166,11 @@ class DataStores(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self),
         )
+
+
+def bucket_name(tags: Tags, role: str, account_id: str) -> str:
+    """Name of an environment's bucket, before it exists."""
+    return f"{tags.prefix}-{role}-{account_id}"
 
 
 def log_delivery(log_bucket: str, source: str, account_id: str) -> dict[str, Any]:

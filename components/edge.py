@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from app import contract
+from components.platform import CONTROLLER_LABELS, METRICS_PORT, XDS_PORT
 from components.proxies import PROXY_LABELS, Proxies
 from components.route import ENVOY_API, GATEWAY_API
-from components.traffic import from_namespace
+from components.traffic import ANYWHERE, from_namespace, network_policy, to_dns, to_networks, to_pods
 from components.workspace import NAMESPACE_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from components.tags import Tags
 
@@ -26,11 +28,34 @@ HTTPS_PORT = 443
 CONTAINER_PORT_SHIFT = 10000
 """Envoy Gateway moves privileged ports up by this inside the proxies' pods, as they are not root."""
 
-XDS_PORT = 18000
-METRICS_PORT = 19001
-"""Of the controller and of the proxies alike."""
 
-CONTROLLER_LABELS = {"control-plane": "envoy-gateway"}
+@dataclass(frozen=True)
+class Authentication:
+    """Whose tokens open the way in.
+
+    Attributes:
+        issuer: https address, exactly as it stands in the tokens.
+        audiences: whom a token has to be issued for, at least one; a token for another service is refused.
+        keys_url: where the issuer's public keys are (JWKS), https.
+    """
+
+    issuer: str
+    audiences: Sequence[str]
+    keys_url: str
+
+    def __post_init__(self) -> None:
+        """Refuse what would let anybody's tokens in."""
+        for address in (self.issuer, self.keys_url):
+            if not address.startswith("https://"):
+                raise ValueError(
+                    f"{address!r} is not an https:// address; whoever is on the way could put keys of their "
+                    "own there. Correct authentication in plinth:edge."
+                )
+        if not self.audiences:
+            raise ValueError(
+                "Tokens for any audience would be accepted, also those that callers gave to other services. "
+                "Name audiences in plinth:edge.authentication."
+            )
 
 
 @dataclass(frozen=True)
@@ -47,6 +72,10 @@ class EdgeArgs:
             is plain HTTP, which `allow_plain_http` has to allow.
         allow_plain_http: default False; everything that passes can then be read and changed on its way.
         hostname: the only host name that is answered, default None: any.
+        authentication: see `Authentication`, default None: whoever reaches the proxies may ask, which
+            `allow_unknown_callers` has to allow.
+        allow_unknown_callers: default False; anybody who reaches the proxies may then ask anything.
+        backend_port: port of the pods behind the proxies, default the serving container's.
         request_seconds: how long a client may take to send a request, default 10.
         connection_idle_seconds: after how long an unused client connection is closed, default 300. Shorter
             than a client's own keep-alive, it makes requests fail that meet the closing.
@@ -60,6 +89,9 @@ class EdgeArgs:
     certificate_secret: str | None = None
     allow_plain_http: bool = False
     hostname: str | None = None
+    authentication: Authentication | None = None
+    allow_unknown_callers: bool = False
+    backend_port: int = contract.SERVING_PORT
     request_seconds: int = 10
     connection_idle_seconds: int = 300
 
@@ -74,6 +106,14 @@ class EdgeArgs:
             raise ValueError(
                 f"allowPlainHttp: true contradicts certificateSecret: {self.certificate_secret}; with a "
                 "certificate there is no plain listener. Leave out one of them in plinth:edge."
+            )
+
+        if (self.authentication is None) != self.allow_unknown_callers:
+            raise ValueError(
+                f"authentication: {self.authentication} with allowUnknownCallers: "
+                f"{str(self.allow_unknown_callers).lower()}; either callers show a token, or it is said that "
+                "they needn't. Name issuer, audiences and keysUrl under authentication, or accept the risk "
+                "with allowUnknownCallers: true, in plinth:edge."
             )
 
     @property
@@ -100,15 +140,17 @@ class Edge(pulumi.ComponentResource):
         self._prefix = name
         self._args = args
         self._object = args.tags.project
-        policies = self._create_network_policies()
+        policies = [self._create_network_policy()]
         proxy = self._create_proxy()
         gateway_class = self._create_class(proxy)
         gateway = self._create_gateway(gateway_class, policies)
-        client_policy = self._create_client_policy(gateway)
+        guards = [self._create_client_policy(gateway)]
+        if args.authentication is not None:
+            guards.append(self._create_authentication(gateway, args.authentication))
         self.gateway_namespace = pulumi.Output.from_input(args.gateway_namespace)
-        self.gateway_name = pulumi.Output.all(self._object, gateway.id, client_policy.id).apply(
-            lambda values: str(values[0])
-        )
+        self.gateway_name = pulumi.Output.all(
+            self._object, gateway.id, *[guard.id for guard in guards]
+        ).apply(lambda values: str(values[0]))
         self.node_port = args.proxies.node_port
         self.register_outputs(
             {
@@ -187,47 +229,45 @@ class Edge(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
         )
 
-    def _create_network_policies(self) -> list[kubernetes.networking.v1.NetworkPolicy]:
-        """Refuse all that comes in, but for clients at the listener, proxies at the controller, and metrics.
+    def _create_network_policy(self) -> kubernetes.networking.v1.NetworkPolicy:
+        """Clients to the listener; from there to the controller, to the services, and to who issues tokens.
 
-        What goes out is left open: the controller calls the API server, whose address no selector names.
+        That everything else is refused is the add-on's own policy on the whole namespace.
         """
         args = self._args
-        networking = kubernetes.networking.v1
-        clients = networking.NetworkPolicyIngressRuleArgs(
+        clients = kubernetes.networking.v1.NetworkPolicyIngressRuleArgs(
             ports=[
-                networking.NetworkPolicyPortArgs(
+                kubernetes.networking.v1.NetworkPolicyPortArgs(
                     protocol="TCP", port=args.listener_port + CONTAINER_PORT_SHIFT
                 )
             ]
         )
-        proxies = networking.NetworkPolicyIngressRuleArgs(
-            from_=[
-                networking.NetworkPolicyPeerArgs(
-                    pod_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=PROXY_LABELS)
-                )
+        keys = [to_networks([ANYWHERE], HTTPS_PORT)] if args.authentication else []
+        return network_policy(
+            f"{self._prefix}-proxies",
+            self._metadata("proxies"),
+            self,
+            pods=PROXY_LABELS,
+            ingress=[clients, from_namespace(args.monitoring_namespace, METRICS_PORT)],
+            egress=[
+                to_dns(),
+                to_pods(CONTROLLER_LABELS, XDS_PORT),
+                to_pods({}, args.backend_port, namespace=args.routes_namespace),
+                *keys,
             ],
-            ports=[networking.NetworkPolicyPortArgs(protocol="TCP", port=XDS_PORT)],
         )
-        metrics = from_namespace(args.monitoring_namespace, METRICS_PORT)
-        rules: dict[str, tuple[dict[str, str], list[Any]]] = {
-            "default-deny": ({}, []),
-            "proxies": (PROXY_LABELS, [clients, metrics]),
-            "controller": (CONTROLLER_LABELS, [proxies, metrics]),
-        }
-        return [
-            networking.NetworkPolicy(
-                f"{self._prefix}-{rule}",
-                metadata=self._metadata(rule),
-                spec=networking.NetworkPolicySpecArgs(
-                    pod_selector=kubernetes.meta.v1.LabelSelectorArgs(match_labels=labels or None),
-                    policy_types=["Ingress"],
-                    ingress=ingress or None,
-                ),
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            for rule, (labels, ingress) in rules.items()
-        ]
+
+    def _create_authentication(
+        self, gateway: kubernetes.apiextensions.CustomResource, authentication: Authentication
+    ) -> kubernetes.apiextensions.CustomResource:
+        return kubernetes.apiextensions.CustomResource(
+            f"{self._prefix}-authentication",
+            api_version=ENVOY_API,
+            kind="SecurityPolicy",
+            metadata=self._metadata(self._object),
+            spec=authentication_spec(self._args, authentication),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[gateway]),
+        )
 
 
 def listener(args: EdgeArgs) -> dict[str, Any]:
@@ -261,4 +301,18 @@ def client_policy_spec(args: EdgeArgs) -> dict[str, Any]:
         "path": {"escapedSlashesAction": "RejectRequest", "disableMergeSlashes": False},
         "headers": {"withUnderscoresAction": "RejectRequest"},
         **tls,
+    }
+
+
+def authentication_spec(args: EdgeArgs, authentication: Authentication) -> dict[str, Any]:
+    """Who is let in, on every route of the Gateway (SecurityPolicy, Envoy Gateway v1.8)."""
+    provider = {
+        "name": "callers",
+        "issuer": authentication.issuer,
+        "audiences": list(authentication.audiences),
+        "remoteJWKS": {"uri": authentication.keys_url},
+    }
+    return {
+        "targetRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": args.tags.project}],
+        "jwt": {"providers": [provider]},
     }

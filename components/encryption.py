@@ -73,6 +73,10 @@ class KeyDomain(StrEnum):
     """Queues and topics."""
     BACKUPS = "backups"
     """Recovery points of everything that holds data."""
+    CLUSTER = "cluster"
+    """Kubernetes secrets, and the disks of nodes and of pods."""
+    REGISTRY = "registry"
+    """The database of runs and models, and the images."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,14 @@ class ServiceUse:
         service: its principal, such as `cloudtrail.amazonaws.com`.
         actions: KMS actions, each exact.
         conditions: what must hold; without any, the service could be made to use the key for a stranger.
+        role_arn: the service's own role in this account, where it acts by that and not as itself, default
+            None.
     """
 
     service: str
     actions: tuple[str, ...]
-    conditions: Mapping[str, Mapping[str, str]]
+    conditions: Mapping[str, Mapping[str, str | list[str]]]
+    role_arn: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a use that anybody's resources could borrow."""
@@ -233,13 +240,13 @@ def key_policy(account_id: str, services: Sequence[ServiceUse] = ()) -> list[dic
         },
         *(
             {
-                "Sid": f"UseBy{service.service.partition('.')[0].capitalize()}",
+                "Sid": f"Use{index}By{service.service.partition('.')[0].capitalize()}",
                 "Effect": "Allow",
-                "Principal": {"Service": service.service},
+                "Principal": {"AWS": service.role_arn} if service.role_arn else {"Service": service.service},
                 "Action": list(service.actions),
                 "Resource": "*",
                 "Condition": service.conditions,
             }
-            for service in services
+            for index, service in enumerate(services)
         ),
     ]

@@ -14,6 +14,9 @@ POLICY_VERSION = "2012-10-17"
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
 """One service, one action, no wildcard."""
 
+READING = re.compile(r":(Describe|Get|List)[A-Z]")
+"""Actions that change nothing."""
+
 RESOURCE = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:\d*:[^*?]+(/\*|:log-stream:\*)?")
 """An exact ARN, or everything below a path or in a log group; never a wildcard anywhere else."""
 
@@ -29,15 +32,23 @@ class Statement:
         actions: exact names, `service:Action`.
         resources: exact ARNs, or a path followed by `/*`.
         conditions: what must hold as well.
+        unscoped: why there are no resources, default empty: there have to be. Only for actions that AWS
+            defines no resources for.
     """
 
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
     conditions: Conditions = field(default_factory=dict)
+    unscoped: str = ""
 
     def __post_init__(self) -> None:
         """Refuse wildcards in what is known already."""
-        if not self.actions or not self.resources:
+        if self.unscoped and (self.resources or not all(map(READING.search, self.actions))):
+            raise ValueError(
+                f"The actions {', '.join(self.actions)} are to be allowed on everything ({self.unscoped}), "
+                "but they do more than look, or resources are named. Name the resources only."
+            )
+        if not self.actions or not (self.resources or self.unscoped):
             raise ValueError("A statement without actions or resources grants nothing; leave it out.")
         for action in self.actions:
             if not ACTION.fullmatch(action):
@@ -92,7 +103,11 @@ def policy_document(grants: Sequence[Grant]) -> pulumi.Output[str]:
         {
             "Effect": "Allow",
             "Action": sorted(statement.actions),
-            "Resource": [pulumi.Output.from_input(arn).apply(check_resource) for arn in statement.resources],
+            "Resource": (
+                "*"
+                if statement.unscoped
+                else [pulumi.Output.from_input(arn).apply(check_resource) for arn in statement.resources]
+            ),
             **({"Condition": statement.conditions} if statement.conditions else {}),
         }
         for grant in grants

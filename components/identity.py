@@ -100,14 +100,12 @@ class Identity(pulumi.ComponentResource):
 def trust(web_identity: WebIdentity, namespace: pulumi.Input[str], account: str) -> dict[str, Any]:
     """Statement by which exactly one service account of one cluster may take the role."""
     subject = pulumi.Output.concat("system:serviceaccount:", namespace, ":", account)
+    demanded = pulumi.Output.all(web_identity.issuer, subject).apply(
+        lambda known: {f"{known[0]}:sub": known[1], f"{known[0]}:aud": TOKEN_AUDIENCE}
+    )
     return {
         "Effect": "Allow",
         "Principal": {"Federated": web_identity.provider_arn},
         "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {
-            "StringEquals": {
-                f"{web_identity.issuer}:sub": subject,
-                f"{web_identity.issuer}:aud": TOKEN_AUDIENCE,
-            }
-        },
+        "Condition": {"StringEquals": demanded},
     }

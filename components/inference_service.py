@@ -31,8 +31,34 @@ MINIMUM_READY_SECONDS = 3
 
 DEFAULT_RESOURCES = Resources(cpu="250m", memory="512Mi")
 
+FULL_PERCENT = 100
+CALM_SECONDS = 300
+"""How long load has to be low until pods are taken away; it keeps a wave from being met by too few."""
+
 core = kubernetes.core.v1
 meta = kubernetes.meta.v1
+
+
+@dataclass(frozen=True)
+class Autoscaling:
+    """How the number of pods follows the load.
+
+    Attributes:
+        most: pods at most; more load than they bear is answered late, then 503.
+        cpu_percent: of the CPU that pods ask for, above which pods are added, default 70. Nearer to 100, new
+            pods come too late.
+    """
+
+    most: int
+    cpu_percent: int = 70
+
+    def __post_init__(self) -> None:
+        """Refuse a target that never adds a pod, or always does."""
+        if not 1 <= self.cpu_percent <= FULL_PERCENT:
+            raise ValueError(
+                f"Pods are added above {self.cpu_percent} % CPU; 1 to {FULL_PERCENT} makes sense. Change "
+                "cpuPercent in plinth:serving."
+            )
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,8 @@ class InferenceServiceArgs:
         artifact_sha256: hash of the version's artifact; a pod that finds another never gets ready.
         artifact_bucket: where the artifact is.
         monitoring_namespace: the only namespace that may read its metrics.
-        replicas: pods, default 2; with one, deleting it interrupts the service.
+        replicas: pods, default 2; with one, deleting it interrupts the service. With autoscaling, the least.
+        autoscaling: see `Autoscaling`, default None: the number of pods is fixed. It needs metrics-server.
         resources: of each pod. Too little memory kills pods under load.
         scratch: room for the verified local copy of the artifact, default 256Mi.
         rollout_seconds: how long a rollout may go without progress until it has failed, default 300. The old
@@ -73,6 +100,7 @@ class InferenceServiceArgs:
     artifact_bucket: pulumi.Input[str]
     monitoring_namespace: str
     replicas: int = 2
+    autoscaling: Autoscaling | None = None
     resources: Resources = DEFAULT_RESOURCES
     scratch: str = "256Mi"
     rollout_seconds: int = 300
@@ -85,6 +113,11 @@ class InferenceServiceArgs:
                 f"The inference service has {self.replicas} replicas; it needs at least 1, and 2 to survive "
                 "the loss of one. Change replicas in plinth:serving; to serve nothing, "
                 "remove the release file."
+            )
+        if self.autoscaling is not None and self.autoscaling.most < self.replicas:
+            raise ValueError(
+                f"The inference service has at least {self.replicas} replicas and at most "
+                f"{self.autoscaling.most}. Raise mostReplicas in plinth:serving, or lower replicas."
             )
 
 
@@ -111,6 +144,8 @@ class InferenceService(pulumi.ComponentResource):
         network_policy = self._create_network_policy()
         deployment = self._create_deployment(network_policy)
         self._create_disruption_budget()
+        if args.autoscaling is not None:
+            self._create_autoscaler(args.autoscaling, deployment)
         service = self._create_service()
         Route(
             f"{name}-route",
@@ -153,7 +188,8 @@ class InferenceService(pulumi.ComponentResource):
             f"{self._prefix}-deployment",
             metadata=self._metadata(),
             spec=kubernetes.apps.v1.DeploymentSpecArgs(
-                replicas=args.replicas,
+                # The autoscaler's field is not declared, or every update would put it back.
+                replicas=None if args.autoscaling else args.replicas,
                 selector=meta.LabelSelectorArgs(match_labels=self._selector),
                 min_ready_seconds=MINIMUM_READY_SECONDS,
                 progress_deadline_seconds=args.rollout_seconds,
@@ -220,6 +256,37 @@ class InferenceService(pulumi.ComponentResource):
             when_unsatisfiable="ScheduleAnyway",
             label_selector=meta.LabelSelectorArgs(match_labels=self._selector),
             match_label_keys=["pod-template-hash"],
+        )
+
+    def _create_autoscaler(
+        self, autoscaling: Autoscaling, deployment: kubernetes.apps.v1.Deployment
+    ) -> kubernetes.autoscaling.v2.HorizontalPodAutoscaler:
+        v2 = kubernetes.autoscaling.v2
+        return v2.HorizontalPodAutoscaler(
+            f"{self._prefix}-autoscaler",
+            metadata=self._metadata(),
+            spec=v2.HorizontalPodAutoscalerSpecArgs(
+                scale_target_ref=v2.CrossVersionObjectReferenceArgs(
+                    api_version="apps/v1", kind="Deployment", name=deployment.metadata.name
+                ),
+                min_replicas=self._args.replicas,
+                max_replicas=autoscaling.most,
+                metrics=[
+                    v2.MetricSpecArgs(
+                        type="Resource",
+                        resource=v2.ResourceMetricSourceArgs(
+                            name="cpu",
+                            target=v2.MetricTargetArgs(
+                                type="Utilization", average_utilization=autoscaling.cpu_percent
+                            ),
+                        ),
+                    )
+                ],
+                behavior=v2.HorizontalPodAutoscalerBehaviorArgs(
+                    scale_down=v2.HPAScalingRulesArgs(stabilization_window_seconds=CALM_SECONDS)
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _create_disruption_budget(self) -> kubernetes.policy.v1.PodDisruptionBudget:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from components.encryption import ServiceUse
+from components.encryption import USE, ServiceUse
 
 ENVELOPE = ("kms:Decrypt", "kms:GenerateDataKey")
 """What a service needs that encrypts under data keys of its own making."""
 
 
-def log_groups(account_id: str, region: str, prefix: str) -> ServiceUse:
-    """CloudWatch Logs, for the log groups below one path.
+def log_groups(account_id: str, region: str, *prefixes: str) -> ServiceUse:
+    """CloudWatch Logs, for the log groups below some paths.
 
     Args:
         account_id: the AWS account, 12 digits.
         region: where the log groups are.
-        prefix: start of their names, such as `/plinth/dev/`.
+        prefixes: starts of their names, such as `/plinth/dev/`.
     """
-    groups = f"arn:aws:logs:{region}:{account_id}:log-group:{prefix}*"
+    groups = [f"arn:aws:logs:{region}:{account_id}:log-group:{prefix}*" for prefix in prefixes]
     return ServiceUse(
         service=f"logs.{region}.amazonaws.com",
         actions=(
@@ -62,3 +62,26 @@ def publisher(service: str, account_id: str) -> ServiceUse:
         actions=ENVELOPE,
         conditions={"StringEquals": {"aws:SourceAccount": account_id}},
     )
+
+
+def node_disks(account_id: str) -> list[ServiceUse]:
+    """EC2 Auto Scaling, which attaches encrypted disks to the nodes that it starts.
+
+    It acts by its service-linked role, whose own policy says nothing of keys (Required key policy for use
+    with encrypted volumes, EC2 Auto Scaling User Guide). The role has to exist before a key can name it.
+
+    Args:
+        account_id: the AWS account, 12 digits.
+    """
+    service = "autoscaling.amazonaws.com"
+    role = f"arn:aws:iam::{account_id}:role/aws-service-role/{service}/AWSServiceRoleForAutoScaling"
+    ours = {"kms:CallerAccount": account_id}
+    return [
+        ServiceUse(service, USE, {"StringEquals": ours}, role),
+        ServiceUse(
+            service,
+            ("kms:CreateGrant",),
+            {"StringEquals": ours, "Bool": {"kms:GrantIsForAWSResource": "true"}},
+            role,
+        ),
+    ]

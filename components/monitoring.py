@@ -15,9 +15,9 @@ from components.topic import Topic, TopicArgs
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from components.data_stores import DataStores
     from components.durability import Durability
     from components.encryption import DataKey
+    from components.table import Table
 
 COMPONENT = "monitoring"
 PUBLISHER = "cloudwatch.amazonaws.com"
@@ -82,7 +82,7 @@ class MonitoringArgs:
         region: where alarms and dashboard are.
         log_key: of the domain of logs.
         message_key: of the domain of messages; its policy has to admit `PUBLISHER`.
-        stores: whose tables are watched.
+        tables: those that are watched, by a name for people.
         trail_log_group: where the audit trail can be searched, default None: no alarms on it.
         emails: who is told, default nobody.
         log_days: days that the application's logs are kept, default 365.
@@ -94,7 +94,7 @@ class MonitoringArgs:
     region: str
     log_key: DataKey
     message_key: DataKey
-    stores: DataStores
+    tables: Mapping[str, Table]
     trail_log_group: pulumi.Input[str] | None
     emails: Sequence[str]
     log_days: int
@@ -169,7 +169,7 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def _watch_tables(self) -> None:
-        for role, table in self._args.stores.tables.items():
+        for role, table in self._args.tables.items():
             for metric in ("ThrottledRequests", "SystemErrors"):
                 self._create_alarm(
                     f"{role}-{metric.lower()}",
@@ -223,7 +223,7 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def _create_dashboard(self) -> aws.cloudwatch.Dashboard:
-        tables = self._args.stores.tables
+        tables = self._args.tables
         widgets = [
             self._widget(index, f"{role}: requests that fail or are throttled", table.table_name)
             for index, (role, table) in enumerate(tables.items())

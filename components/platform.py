@@ -8,36 +8,41 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from components.chart_release import Chart, install
+from components.controllers import Controllers, ControllersArgs
+from components.proxies import PROXY_LABELS
+from components.traffic import (
+    API_SERVER_PORTS,
+    PRIVATE,
+    from_namespace,
+    from_pods,
+    network_policy,
+    to_dns,
+    to_networks,
+)
 from components.workload import Image, Resources
 from components.workspace import create_namespace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from components.tags import Tags
 
 GATEWAY_NAMESPACE = "envoy-gateway-system"
 """Where Envoy Gateway runs, and where it starts the proxies."""
 
 GATEWAY_RELEASE = "envoy-gateway"
-INSTALL_SECONDS = 300
-"""How long a chart may take until everything in it is ready."""
+XDS_PORT = 18000
+"""Where the controller tells the proxies what to do."""
 
-HISTORY = 5
-"""How many revisions of a release Helm keeps, as Secrets in the cluster."""
+METRICS_PORT = 19001
+"""Of the controller and of the proxies alike."""
+
+CONTROLLER_LABELS = {"control-plane": "envoy-gateway"}
+CERTIFICATE_JOB_LABELS = {"app": "certgen"}
+"""What the chart puts on its pods."""
 
 DEFAULT_RESOURCES = Resources(cpu="100m", memory="256Mi")
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Where a chart comes from.
-
-    Attributes:
-        reference: `oci://...`, or the path of a folder.
-        version: of the chart; None for a folder, which is one version.
-    """
-
-    reference: str
-    version: str | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ class PlatformArgs:
             shutdown manager.
         gateway_replicas: controllers, default 2. Traffic flows on without any, but nothing changes then.
         gateway_resources: of each controller.
+        cluster_networks: networks, CIDR, of nodes and API server, default all private ones.
+        monitoring_namespace: the only other namespace that may read the controller's metrics.
+        controllers: the other add-ons, default none.
     """
 
     tags: Tags
@@ -58,6 +66,9 @@ class PlatformArgs:
     gateway_image: Image
     gateway_replicas: int = 2
     gateway_resources: Resources = DEFAULT_RESOURCES
+    cluster_networks: Sequence[str] = PRIVATE
+    monitoring_namespace: str = "monitoring"
+    controllers: ControllersArgs | None = None
 
 
 class Platform(pulumi.ComponentResource):
@@ -74,26 +85,67 @@ class Platform(pulumi.ComponentResource):
         self._prefix = name
         self._args = args
         namespace = create_namespace(f"{name}-gateway-namespace", GATEWAY_NAMESPACE, args.tags, self)
-        release = self._create_gateway(namespace)
+        policies = self._create_network_policies(namespace)
+        controllers = self._create_controllers()
+        release = self._create_gateway(namespace, [*policies, *controllers])
         self.gateway_namespace = pulumi.Output.all(namespace.metadata.name, release.id).apply(
             lambda values: str(values[0])
         )
         self.register_outputs({"gateway_namespace": self.gateway_namespace})
 
-    def _create_gateway(self, namespace: kubernetes.core.v1.Namespace) -> kubernetes.helm.v3.Release:
+    def _create_controllers(self) -> list[pulumi.Resource]:
+        if self._args.controllers is None:
+            return []
+        made = Controllers(
+            f"{self._prefix}-controllers", self._args.controllers, pulumi.ResourceOptions(parent=self)
+        )
+        return [made]
+
+    def _create_network_policies(
+        self, namespace: kubernetes.core.v1.Namespace
+    ) -> list[kubernetes.networking.v1.NetworkPolicy]:
+        """Refuse everything, in both directions, but what the controller and its certificate Job need.
+
+        They stand before anything runs here. What the proxies need is said where they are declared.
+        """
         args = self._args
-        return kubernetes.helm.v3.Release(
+        to_api_server = to_networks(args.cluster_networks, *API_SERVER_PORTS)
+
+        def policy(
+            rule: str,
+            pods: Mapping[str, str],
+            ingress: Sequence[kubernetes.networking.v1.NetworkPolicyIngressRuleArgs] = (),
+            egress: Sequence[kubernetes.networking.v1.NetworkPolicyEgressRuleArgs] = (),
+        ) -> kubernetes.networking.v1.NetworkPolicy:
+            metadata = kubernetes.meta.v1.ObjectMetaArgs(
+                name=rule, namespace=namespace.metadata.name, labels=args.tags.kubernetes("platform")
+            )
+            return network_policy(
+                f"{self._prefix}-{rule}", metadata, self, pods=pods, ingress=ingress, egress=egress
+            )
+
+        return [
+            policy("default-deny", {}),
+            policy(
+                "controller",
+                CONTROLLER_LABELS,
+                [from_pods(PROXY_LABELS, XDS_PORT), from_namespace(args.monitoring_namespace, METRICS_PORT)],
+                [to_dns(), to_api_server],
+            ),
+            policy("certificates", CERTIFICATE_JOB_LABELS, [], [to_dns(), to_api_server]),
+        ]
+
+    def _create_gateway(
+        self, namespace: kubernetes.core.v1.Namespace, after: Sequence[pulumi.Resource]
+    ) -> kubernetes.helm.v3.Release:
+        args = self._args
+        return install(
             f"{self._prefix}-gateway",
-            name=GATEWAY_RELEASE,
-            namespace=namespace.metadata.name,
-            chart=args.gateway_chart.reference,
-            version=args.gateway_chart.version,
-            values=gateway_values(args),
-            create_namespace=False,
-            cleanup_on_fail=True,
-            max_history=HISTORY,
-            timeout=INSTALL_SECONDS,
-            opts=pulumi.ResourceOptions(parent=self),
+            GATEWAY_RELEASE,
+            namespace.metadata.name,
+            args.gateway_chart,
+            gateway_values(args),
+            options=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
 
 

@@ -34,11 +34,13 @@ class RouteLimits:
         maximum_body: largest request body, default 1Mi; larger ones are answered 413.
         maximum_connections: connections, requests at a time, and requests waiting, from each proxy, default
             1024; beyond it requests are answered 503 at once rather than piling up.
+        requests_per_second: that each proxy lets through, default 1000; more are answered 429.
     """
 
     request_seconds: int = 10
     maximum_body: str = "1Mi"
     maximum_connections: int = 1024
+    requests_per_second: int = 1000
 
 
 @dataclass(frozen=True)
@@ -166,4 +168,8 @@ def backend_policy_spec(args: RouteArgs) -> dict[str, Any]:
             },
         },
         "requestBuffer": {"limit": args.limits.maximum_body},
+        "rateLimit": {
+            "type": "Local",
+            "local": {"rules": [{"limit": {"requests": args.limits.requests_per_second, "unit": "Second"}}]},
+        },
     }

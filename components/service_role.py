@@ -26,6 +26,8 @@ class ServiceRoleArgs:
         account_id: only for resources of this account; or the service could be made to act for a stranger.
         grants: all that it may do.
         managed_policy_arns: AWS's own policies, where a service's documentation demands them, default none.
+        names_source: whether the service says for whose resource it acts, default True. Only EC2 doesn't; its
+            roles are bound by their instance profiles instead (Confused deputy, IAM User Guide).
     """
 
     tags: Tags
@@ -34,6 +36,7 @@ class ServiceRoleArgs:
     account_id: str
     grants: Sequence[Grant] = ()
     managed_policy_arns: Sequence[str] = ()
+    names_source: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a role that can do nothing."""
@@ -62,7 +65,11 @@ class ServiceRole(pulumi.ComponentResource):
                         "Effect": "Allow",
                         "Principal": {"Service": args.service},
                         "Action": "sts:AssumeRole",
-                        "Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}},
+                        **(
+                            {"Condition": {"StringEquals": {"aws:SourceAccount": args.account_id}}}
+                            if args.names_source
+                            else {}
+                        ),
                     }
                 ]
             ),

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from components.durability import Durability
 from components.grants import Grant, Statement
+from components.tags import demand_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,10 @@ class TableArgs:
     hash_key: str
     tags: Mapping[str, str]
     durability: Durability = field(default_factory=Durability)
+
+    def __post_init__(self) -> None:
+        """Refuse data that nobody classified."""
+        demand_class(self.table_name, self.tags)
 
 
 class Table(pulumi.ComponentResource):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TAG_VALUE = re.compile(r"[\w .:/=+\-@]{1,256}")
 """What every AWS service takes as a tag value (Tag naming limits, AWS General Reference)."""
@@ -21,6 +25,27 @@ class DataClass(StrEnum):
     CONFIDENTIAL = "confidential"
     RESTRICTED = "restricted"
     """Personal health, financial or identity data."""
+
+
+CLASS_TAG = "data-classification"
+
+
+def demand_class(store: str, tags: Mapping[str, str]) -> None:
+    """Refuse a store of which nobody has said what it holds.
+
+    Args:
+        store: its name.
+        tags: its AWS tags.
+
+    Raises:
+        ValueError: there is no data class in them, or one that does not exist.
+    """
+    if tags.get(CLASS_TAG) not in set(DataClass):
+        raise ValueError(
+            f"The store {store} has the data class {tags.get(CLASS_TAG)!r} (tag {CLASS_TAG}); it has to be "
+            f"one of {', '.join(DataClass)}. Nobody can say how to protect what it holds: take its tags from "
+            "Tags.aws(component, data_class)."
+        )
 
 
 @dataclass(frozen=True)
@@ -72,7 +97,7 @@ class Tags:
             "owner": self.owner,
             "cost-centre": self.cost_centre,
             "component": component,
-            "data-classification": data_class.value,
+            CLASS_TAG: data_class.value,
             "managed-by": "pulumi",
         }
 

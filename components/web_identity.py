@@ -29,13 +29,13 @@ class WebIdentityArgs:
     """
 
     tags: Tags
-    issuer_url: str
+    issuer_url: pulumi.Input[str]
     provider_arn: str | None = None
     thumbprints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what AWS would refuse."""
-        if not self.issuer_url.startswith("https://"):
+        if isinstance(self.issuer_url, str) and not self.issuer_url.startswith("https://"):
             raise ValueError(
                 f"The token issuer {self.issuer_url!r} is not an https:// address; AWS takes no other. "
                 "Set issuerUrl in plinth:identity to the issuer that "
@@ -57,11 +57,13 @@ class WebIdentity(pulumi.ComponentResource):
     """
 
     provider_arn: pulumi.Output[str]
-    issuer: str
+    issuer: pulumi.Output[str]
 
     def __init__(self, name: str, args: WebIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("plinth:index:WebIdentity", name, None, opts)
-        self.issuer = args.issuer_url.removeprefix("https://")
+        self.issuer = pulumi.Output.from_input(args.issuer_url).apply(
+            lambda url: str(url).removeprefix("https://")
+        )
         self.provider_arn = (
             pulumi.Output.from_input(args.provider_arn)
             if args.provider_arn

@@ -7,9 +7,22 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from components.chart_release import Chart
+from components.controllers import Controller  # noqa: TC001 - Pydantic reads annotations
+from components.node_group import Capacity, Nodes
 from components.proxies import NODE_PORTS, Exposure
 from components.workload import PullPolicy
-from stacks.section import CHECKOUT, DnsLabel, Replicas, Section, Size
+from stacks.release import DigestReference  # noqa: TC001 - Pydantic reads annotations
+from stacks.section import (
+    CHECKOUT,
+    DnsLabel,
+    LogDays,
+    Network4,
+    Replicas,
+    RoleArn,
+    Section,
+    Size,
+)
 
 
 class Workloads(Section):
@@ -21,6 +34,8 @@ class Workloads(Section):
         image_pull_policy: Never where images are loaded into the node beforehand, default IfNotPresent.
         emulator_url: address of an AWS emulator as pods reach it, default None: AWS itself.
         aws_networks: networks (CIDR) in which AWS is reached, default everywhere, port 443 only.
+        cluster_networks: networks (CIDR) of nodes and API server, default the environment's own network, or
+            all private ones where the cluster is another's.
     """
 
     namespace: DnsLabel = "plinth"
@@ -30,6 +45,91 @@ class Workloads(Section):
     aws_networks: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9a-f.:]+/\d+$")], ...], Field(min_length=1)
     ] = ("0.0.0.0/0",)
+    cluster_networks: tuple[Annotated[str, Field(pattern=r"^[0-9a-f.:]+/\d+$")], ...] = ()
+
+
+class ChartSource(Section):
+    """Where a controller's chart comes from.
+
+    Attributes:
+        chart: `oci://...`, a name in `repository`, or a folder relative to the checkout.
+        repository: https address of a chart repository, default none.
+        version: of the chart; none for a folder.
+        images: by the chart's own name of the image, by digest, default those that the chart names by tag.
+    """
+
+    chart: str
+    repository: Annotated[str, Field(pattern=r"^https://[^\s]+$")] | None = None
+    version: Annotated[str, Field(pattern=r"^v?\d+\.\d+\.\d+$")] | None = None
+    images: dict[str, DigestReference] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        remote = bool(urlsplit(self.chart).scheme) or self.repository is not None
+        if remote and self.version is None:
+            raise ValueError(
+                f"the chart {self.chart} has no version, so every update could install another one. Name one."
+            )
+        return self
+
+    def source(self) -> Chart:
+        """The chart as the component takes it."""
+        if self.repository or urlsplit(self.chart).scheme:
+            return Chart(self.chart, self.version, self.repository)
+        return Chart(str(CHECKOUT / self.chart), None)
+
+
+class Nodegroup(Section):
+    """One group of nodes.
+
+    Attributes:
+        instance_types: at least two, alike in size.
+        least: nodes that always run, default 2.
+        most: nodes at most, default 6.
+        capacity: ON_DEMAND (default) or SPOT.
+        disk_gib: of each, default 50.
+        labels: of the nodes, default none.
+    """
+
+    instance_types: Annotated[list[str], Field(min_length=1)]
+    least: Replicas = 2
+    most: Replicas = 6
+    capacity: Capacity = Capacity.ON_DEMAND
+    disk_gib: Annotated[int, Field(ge=20, le=16384)] = 50
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        self.nodes()
+        return self
+
+    def nodes(self) -> Nodes:
+        """The group as the component takes it."""
+        return Nodes(
+            self.instance_types, self.least, self.most, self.capacity, self.disk_gib, dict(self.labels)
+        )
+
+
+class Cluster(Section):
+    """`plinth:cluster`: an EKS cluster of its own, default none: the one that the kubeconfig names.
+
+    Attributes:
+        version: Kubernetes minor version, default 1.35; upgrades go one at a time, never back.
+        administrators: ARNs of IAM roles, the deploying one among them.
+        node_groups: by name, at least one.
+        access_networks: networks (CIDR) outside its own that may reach the API server, default none.
+        log_days: of control plane and containers, default 365.
+        service_cidr: addresses of Services, default EKS's choice; a change replaces the cluster.
+        add_on_versions: by EKS's name, default what EKS recommends.
+    """
+
+    version: Annotated[str, Field(pattern=r"^1\.\d{2}$")] = "1.35"
+    administrators: Annotated[list[RoleArn], Field(min_length=1)]
+    node_groups: Annotated[dict[DnsLabel, Nodegroup], Field(min_length=1)]
+    access_networks: tuple[Network4, ...] = ()
+    log_days: LogDays = 365
+    service_cidr: Network4 | None = None
+    add_on_versions: dict[str, str] = Field(default_factory=dict)
 
 
 class Platform(Section):
@@ -40,12 +140,17 @@ class Platform(Section):
         gateway_chart_version: of the chart; none for a folder.
         gateway_replicas: controllers, default 2.
         gateway_size: of each, default 100m and 256Mi.
+        controllers: the other add-ons, by name (`cert-manager`, `metrics-server`,
+            `aws-load-balancer-controller`), default none.
+        controller_replicas: of each of those, default 2.
     """
 
     gateway_chart: str = "oci://docker.io/envoyproxy/gateway-helm"
     gateway_chart_version: str | None = "v1.8.0"
     gateway_replicas: Replicas = 2
     gateway_size: Size = Size(cpu="100m", memory="256Mi")
+    controllers: dict[Controller, ChartSource] = Field(default_factory=dict)
+    controller_replicas: Replicas = 2
 
     @property
     def chart_reference(self) -> str:
@@ -69,6 +174,14 @@ class Platform(Section):
         return self
 
 
+class Callers(Section):
+    """Whose tokens open the way in: issuer, audiences, and where its public keys are."""
+
+    issuer: Annotated[str, Field(pattern=r"^https://[^\s]+$")]
+    audiences: Annotated[list[str], Field(min_length=1)]
+    keys_url: Annotated[str, Field(pattern=r"^https://[^\s]+$")]
+
+
 class Edge(Section):
     """`plinth:edge`: the way in.
 
@@ -78,6 +191,8 @@ class Edge(Section):
         certificate_secret: TLS Secret in the gateway's namespace; without it `allow_plain_http` is needed.
         allow_plain_http: default False.
         hostname: the only host name answered, default None: any.
+        authentication: whose tokens are accepted; without it `allow_unknown_callers` is needed.
+        allow_unknown_callers: default False.
         service_annotations: for the load balancer's controller.
         replicas: proxies, default 2.
         size: of each, default 100m and 256Mi.
@@ -88,6 +203,8 @@ class Edge(Section):
     certificate_secret: str | None = None
     allow_plain_http: bool = False
     hostname: str | None = None
+    authentication: Callers | None = None
+    allow_unknown_callers: bool = False
     service_annotations: dict[str, str] = Field(default_factory=dict)
     replicas: Replicas = 2
     size: Size = Size(cpu="100m", memory="256Mi")
@@ -101,6 +218,11 @@ class Edge(Section):
             )
         if self.certificate_secret is not None and self.allow_plain_http:
             raise ValueError("allowPlainHttp: true contradicts certificateSecret. Leave out one of them.")
+        if (self.authentication is None) != self.allow_unknown_callers:
+            raise ValueError(
+                "authentication and allowUnknownCallers: true exclude each other, and one of them is needed. "
+                "Name issuer, audiences and keysUrl, or accept the risk that anybody asks."
+            )
         if (self.exposure is Exposure.NODE_PORT) != (self.node_port is not None):
             raise ValueError(
                 f"exposure: {self.exposure} with nodePort: {self.node_port}; a node port is "

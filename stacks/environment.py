@@ -5,23 +5,24 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from components.audit import archive_name
-from components.data_stores import BucketRole, DataStores, DataStoresArgs
+from components.chart_release import Chart
+from components.controllers import Balanced, ControllersArgs
+from components.data_stores import BucketRole
 from components.durability import Durability
-from components.edge import Edge, EdgeArgs
-from components.encryption import Encryption, EncryptionArgs, KeyDomain
+from components.edge import Authentication, Edge, EdgeArgs
+from components.encryption import KeyDomain
 from components.identity import Identity, IdentityArgs
-from components.inference_service import InferenceService, InferenceServiceArgs
-from components.platform import Chart, Platform, PlatformArgs
+from components.inference_service import Autoscaling, InferenceService, InferenceServiceArgs
+from components.platform import Platform, PlatformArgs
 from components.proxies import Proxies
 from components.route import RouteLimits
-from components.tags import DataClass, Tags
+from components.tags import Tags
 from components.traffic import Egress
 from components.training_pipeline import Dataset, TrainingPipeline, TrainingPipelineArgs
-from components.web_identity import WebIdentity, WebIdentityArgs
 from components.workload import AwsAccess, Image, Resources
 from components.workspace import Workspace, WorkspaceArgs
-from stacks.operations import Operations, key_domains, service_uses
+from stacks.foundation import Foundation
+from stacks.operations import Operations
 
 if TYPE_CHECKING:
     import pulumi
@@ -37,10 +38,8 @@ class Environment:
     """Everything of one environment; without a release, everything but the inference service.
 
     Attributes:
-        encryption: a key for each domain of data.
-        data_stores: buckets and tables under those keys.
-        operations: how it is closed off, watched, backed up and paid for.
-        web_identity: the cluster's token issuer, as AWS knows it.
+        foundation: keys, network, stores, cluster.
+        operations: how it is watched, reviewed, backed up and paid for.
         workspace: the namespace of the application.
         platform: the cluster's add-ons.
         edge: the way in.
@@ -51,13 +50,9 @@ class Environment:
     def __init__(self, settings: Settings, images: Images, release: Release | None) -> None:
         self._settings = settings
         self._images = images
-        self.encryption = self._encrypt()
-        self.data_stores = self._store()
-        self.operations = Operations(
-            settings, self._tags, self._durability, self.encryption, self.data_stores
-        )
-        self.web_identity = self._know_the_cluster()
-        self.workspace = Workspace("workspace", WorkspaceArgs(self._tags, settings.workloads.namespace))
+        self.foundation = Foundation(settings, self._tags, self._durability)
+        self.operations = Operations(settings, self._tags, self._durability, self.foundation)
+        self.workspace = self._set_apart()
         self.platform = self._equip()
         self.edge = self._let_in()
         self.training = self._train()
@@ -65,15 +60,25 @@ class Environment:
 
     def exports(self) -> dict[str, pulumi.Input[str] | pulumi.Input[int] | None]:
         """What commands and other stacks may rely on, by name."""
-        raw = self.data_stores.buckets[BucketRole.RAW]
-        artifacts = self.data_stores.buckets[BucketRole.ARTIFACTS]
+        foundation = self.foundation
+        raw = foundation.data_stores.buckets[BucketRole.RAW]
+        artifacts = foundation.data_stores.buckets[BucketRole.ARTIFACTS]
+        cluster, registry, recovery = foundation.cluster, foundation.model_registry, self.operations.recovery
         return {
             "namespace": self.workspace.namespace,
             "raw_bucket": raw.bucket_name,
             "raw_bucket_arn": raw.arn,
             "artifact_bucket": artifacts.bucket_name,
             "artifact_bucket_arn": artifacts.arn,
-            **{f"{domain}_key_arn": key.arn for domain, key in self.encryption.keys.items()},
+            **{f"{domain}_key_arn": key.arn for domain, key in foundation.encryption.keys.items()},
+            "cluster_name": cluster.cluster_name if cluster else None,
+            "cluster_access_group": cluster.access_group_id if cluster else None,
+            "kubeconfig": cluster.kubeconfig if cluster else None,
+            **{
+                f"{image}_repository": url
+                for image, url in (registry.repository_urls if registry else {}).items()
+            },
+            "backup_vault_arn": recovery.vault_arn if recovery else None,
             "dataset_key": self.training.dataset_key,
             "training_job": self.training.job_name,
             "training_version": self.training.version,
@@ -104,55 +109,41 @@ class Environment:
     def _image(self, reference: str) -> Image:
         return Image(reference, self._settings.workloads.image_pull_policy)
 
-    def _encrypt(self) -> Encryption:
-        settings = self._settings
-        records = settings.data.classification
-        return Encryption(
-            "encryption",
-            EncryptionArgs(
-                tags=self._tags,
+    def _set_apart(self) -> Workspace:
+        return Workspace(
+            "workspace",
+            WorkspaceArgs(self._tags, self._settings.workloads.namespace),
+            self.foundation.in_cluster,
+        )
+
+    def _controllers(self) -> ControllersArgs | None:
+        settings, cluster, network = self._settings, self.foundation.cluster, self.foundation.network
+        wanted = settings.platform.controllers
+        if not wanted:
+            return None
+        balanced = (
+            Balanced(
+                cluster_name=cluster.cluster_name,
                 account_id=settings.account_id,
                 region=settings.region,
-                domains={
-                    KeyDomain.DATA: records,
-                    KeyDomain.ARTIFACTS: DataClass.CONFIDENTIAL,
-                    KeyDomain.RECORDS: records,
-                    **key_domains(settings),
-                },
-                service_uses=service_uses(settings, self._tags),
-                deletion_window_days=settings.data.key_deletion_window_days,
-                multi_region=settings.data.multi_region_keys,
-                durability=self._durability,
-            ),
+                vpc_id=network.vpc_id,
+                web_identity=cluster.web_identity,
+            )
+            if cluster and network
+            else None
         )
-
-    def _store(self) -> DataStores:
-        settings = self._settings
-        return DataStores(
-            "data",
-            DataStoresArgs(
-                tags=self._tags,
-                account_id=settings.account_id,
-                encryption=self.encryption,
-                data_class=settings.data.classification,
-                noncurrent_days=settings.data.noncurrent_days,
-                quarantine_days=settings.data.quarantine_days,
-                access_log_days=settings.data.access_log_days,
-                also_logged=[archive_name(self._tags, settings.account_id)] if settings.audit else [],
-                durability=self._durability,
-            ),
-        )
-
-    def _know_the_cluster(self) -> WebIdentity:
-        identity = self._settings.identity
-        return WebIdentity(
-            "web-identity",
-            WebIdentityArgs(
-                tags=self._tags,
-                issuer_url=identity.issuer_url,
-                provider_arn=identity.provider_arn,
-                thumbprints=tuple(identity.thumbprints),
-            ),
+        return ControllersArgs(
+            tags=self._tags,
+            charts={controller: source.source() for controller, source in wanted.items()},
+            cluster_networks=settings.cluster_networks,
+            monitoring_namespace=settings.workloads.monitoring_namespace,
+            images={
+                name: self._image(image)
+                for source in wanted.values()
+                for name, image in source.images.items()
+            },
+            replicas=settings.platform.controller_replicas,
+            balanced=balanced,
         )
 
     def _equip(self) -> Platform:
@@ -165,7 +156,11 @@ class Environment:
                 gateway_image=self._image(self._images.envoy_gateway),
                 gateway_replicas=platform.gateway_replicas,
                 gateway_resources=_resources(platform.gateway_size),
+                cluster_networks=self._settings.cluster_networks,
+                monitoring_namespace=self._settings.workloads.monitoring_namespace,
+                controllers=self._controllers(),
             ),
+            self.foundation.in_cluster,
         )
 
     def _let_in(self) -> Edge:
@@ -188,7 +183,14 @@ class Environment:
                 certificate_secret=edge.certificate_secret,
                 allow_plain_http=edge.allow_plain_http,
                 hostname=edge.hostname,
+                authentication=(
+                    Authentication(callers.issuer, callers.audiences, callers.keys_url)
+                    if (callers := edge.authentication)
+                    else None
+                ),
+                allow_unknown_callers=edge.allow_unknown_callers,
             ),
+            self.foundation.in_cluster,
         )
 
     def _train(self) -> TrainingPipeline:
@@ -199,10 +201,10 @@ class Environment:
             TrainingPipelineArgs(
                 tags=self._tags,
                 namespace=self.workspace.namespace,
-                web_identity=self.web_identity,
-                raw_bucket=self.data_stores.buckets[BucketRole.RAW],
-                raw_key=self.encryption.keys[KeyDomain.DATA],
-                artifact_bucket=self.data_stores.buckets[BucketRole.ARTIFACTS],
+                web_identity=self.foundation.web_identity,
+                raw_bucket=self.foundation.data_stores.buckets[BucketRole.RAW],
+                raw_key=self.foundation.encryption.keys[KeyDomain.DATA],
+                artifact_bucket=self.foundation.data_stores.buckets[BucketRole.ARTIFACTS],
                 image=self._image(self._images.pipeline),
                 aws=self._aws,
                 egress=self._egress,
@@ -213,12 +215,13 @@ class Environment:
                 scratch=training.scratch,
                 deadline_seconds=training.deadline_seconds,
             ),
+            self.foundation.in_cluster,
         )
 
     def _serve(self, release: Release) -> InferenceService:
         settings = self._settings
         serving = settings.serving
-        artifacts = self.data_stores.buckets[BucketRole.ARTIFACTS]
+        artifacts = self.foundation.data_stores.buckets[BucketRole.ARTIFACTS]
         # Any version of the model: while a rollout lasts, pods of two versions read theirs.
         identity = Identity(
             f"{SERVING}-identity",
@@ -226,9 +229,10 @@ class Environment:
                 tags=self._tags,
                 workload=SERVING,
                 namespace=self.workspace.namespace,
-                web_identity=self.web_identity,
+                web_identity=self.foundation.web_identity,
                 grants=[artifacts.grant_read("read the model", f"models/{release.model}/*")],
             ),
+            self.foundation.in_cluster,
         )
         return InferenceService(
             SERVING,
@@ -246,6 +250,9 @@ class Environment:
                 artifact_bucket=artifacts.bucket_name,
                 monitoring_namespace=settings.workloads.monitoring_namespace,
                 replicas=serving.replicas,
+                autoscaling=(
+                    Autoscaling(serving.most_replicas, serving.cpu_percent) if serving.most_replicas else None
+                ),
                 resources=_resources(serving.size),
                 scratch=serving.scratch,
                 rollout_seconds=serving.rollout_seconds,
@@ -253,8 +260,10 @@ class Environment:
                     request_seconds=serving.request_seconds,
                     maximum_body=serving.maximum_body,
                     maximum_connections=serving.maximum_connections,
+                    requests_per_second=serving.requests_per_second,
                 ),
             ),
+            self.foundation.in_cluster,
         )
 
 

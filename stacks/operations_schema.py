@@ -7,30 +7,29 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from components.bucket import LockMode
-from components.log_group import RETENTIONS
 from components.recovery import Schedule, check_retention
-from stacks.section import MINIMUM_LOG_DAYS, Days, Email, Seconds, Section
+from stacks.section import MINIMUM_LOG_DAYS, Days, Email, LogDays, Network4, Seconds, Section
 
 VaultArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:backup:[a-z0-9-]+:\d{12}:backup-vault:.+$")]
-Network4 = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+\.\d+/\d+$")]
 
-
-def _offered(days: int) -> int:
-    if days not in RETENTIONS:
-        raise ValueError(
-            f"{days} days; CloudWatch Logs offers {', '.join(map(str, RETENTIONS))}. "
-            "Choose the next longer one."
-        )
-    return days
-
-
-LogDays = Annotated[int, AfterValidator(_offered)]
-"""Days that a log group keeps; CloudWatch offers some only."""
-
-PRIVATE_SERVICES = ("ec2", "ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sns", "sqs", "sts")
+PRIVATE_SERVICES = (
+    "autoscaling",
+    "ec2",
+    "ecr.api",
+    "ecr.dkr",
+    "eks",
+    "elasticloadbalancing",
+    "kms",
+    "logs",
+    "monitoring",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "sts",
+)
 """What private nodes and pods call, besides S3 and DynamoDB: without one of them they don't start."""
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
+from pydantic.alias_generators import to_camel
 
 from app import contract
 from components.bucket import LockMode
+from components.controllers import Controller
 from components.network import check_layout
-from components.tags import DataClass
-from stacks.cluster_schema import Edge, Platform, Workloads
+from components.traffic import PRIVATE
+from stacks.cluster_schema import Cluster, Edge, Platform, Workloads
 from stacks.operations_schema import (  # noqa: TC001 - Pydantic reads annotations when it builds the model
     Audit,
     Budget,
@@ -22,16 +24,19 @@ from stacks.operations_schema import (  # noqa: TC001 - Pydantic reads annotatio
 from stacks.release import Images  # noqa: TC001 - Pydantic reads annotations when it builds the model
 from stacks.section import (
     CHECKOUT,
-    MINIMUM_LOG_DAYS,
     AccountId,
     Bytes,
-    Days,
     DnsLabel,
     EnvironmentName,
     Replicas,
     Seconds,
     Section,
     Size,
+)
+from stacks.stores_schema import (  # noqa: TC001 - Pydantic reads annotations when it builds the model
+    Data,
+    FeatureStore,
+    ModelRegistry,
 )
 
 if TYPE_CHECKING:
@@ -45,58 +50,17 @@ class Ownership(Section):
     cost_centre: str
 
 
-class Data(Section):
-    """`plinth:data`: how sensitive the data is, and how hard it is to lose.
-
-    Attributes:
-        classification: class of the records; the strictest that ever arrives decides.
-        protect: the engine and the services refuse deletion, default True.
-        retain: what leaves the stack stays in the account, default True.
-        force_destroy: buckets are emptied when deleted, default False.
-        key_deletion_window_days: days until an ordered key deletion is final, 7 to 30, default 30.
-        multi_region_keys: keys can have replicas in other Regions, default False; not to be changed later.
-        noncurrent_days: days that overwritten and deleted versions are kept, default 90.
-        quarantine_days: days that refused records are kept, default 90.
-        access_log_days: days that access logs are kept, default 365; at least 183 for confidential data.
-    """
-
-    classification: DataClass
-    protect: bool = True
-    retain: bool = True
-    force_destroy: bool = False
-    key_deletion_window_days: Annotated[int, Field(ge=7, le=30)] = 30
-    multi_region_keys: bool = False
-    noncurrent_days: Days = 90
-    quarantine_days: Days = 90
-    access_log_days: Days = 365
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.force_destroy and (self.protect or self.retain):
-            raise ValueError(
-                "forceDestroy: true contradicts protect or retain: true; the first empties a store on "
-                "deletion, the others keep it. Set forceDestroy to false, or both others to false."
-            )
-        sensitive = self.classification in {DataClass.CONFIDENTIAL, DataClass.RESTRICTED}
-        if sensitive and self.access_log_days < MINIMUM_LOG_DAYS:
-            raise ValueError(
-                f"accessLogDays = {self.access_log_days} is less than {MINIMUM_LOG_DAYS}, the least for "
-                f"{self.classification} data (six months, EU AI Act, Art. 26(6)). Raise it, "
-                "or correct classification."
-            )
-        return self
-
-
 class Identity(Section):
     """`plinth:identity`: the cluster's token issuer.
 
     Attributes:
-        issuer_url: https address, exactly as in the cluster's tokens.
+        issuer_url: https address, exactly as in the cluster's tokens. None with `plinth:cluster`, whose
+            issuer is known.
         provider_arn: an OpenID Connect provider that exists already, default None: it is created.
         thumbprints: SHA-1 of the issuer's authority, default none: AWS trusts public authorities.
     """
 
-    issuer_url: Annotated[str, Field(pattern=r"^https://[^\s/]+[^\s]*[^\s/]$")]
+    issuer_url: Annotated[str, Field(pattern=r"^https://[^\s/]+[^\s]*[^\s/]$")] | None = None
     provider_arn: Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::\d{12}:oidc-provider/.+$")] | None = None
     thumbprints: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")], ...] = ()
 
@@ -147,21 +111,36 @@ class Serving(Section):
 
     Attributes:
         replicas: pods, default 2; with one, its deletion interrupts the service.
+        most_replicas: up to where load adds pods, default none: their number is fixed.
+        cpu_percent: of the CPU they ask for, above which pods are added, default 70.
         size: of each, default 250m and 512Mi.
         scratch: room for the verified copy of the artifact, default 256Mi.
         rollout_seconds: without progress until a rollout has failed, default 300.
         request_seconds: of one request, retries included, default 10.
         maximum_body: of a request, default 1Mi.
         maximum_connections: and requests at a time, from each proxy, default 1024.
+        requests_per_second: that each proxy lets through, default 1000.
     """
 
     replicas: Replicas = 2
+    most_replicas: Replicas | None = None
+    cpu_percent: Annotated[int, Field(ge=1, le=100)] = 70
     size: Size = Size(cpu="250m", memory="512Mi")
     scratch: Bytes = "256Mi"
     rollout_seconds: Seconds = 300
     request_seconds: Seconds = 10
     maximum_body: Bytes = "1Mi"
     maximum_connections: Annotated[int, Field(ge=1, le=100000)] = 1024
+    requests_per_second: Annotated[int, Field(ge=1, le=1000000)] = 1000
+
+    @model_validator(mode="after")
+    def _scales(self) -> Self:
+        if self.most_replicas is not None and self.most_replicas < self.replicas:
+            raise ValueError(
+                f"mostReplicas = {self.most_replicas} is less than replicas = {self.replicas}. "
+                "Raise the first, or lower the second."
+            )
+        return self
 
 
 class Settings(Section):
@@ -173,13 +152,16 @@ class Settings(Section):
     allowed_regions: Annotated[list[str], Field(min_length=1)]
     tags: Ownership
     data: Data
-    identity: Identity
+    identity: Identity = Identity()
     workloads: Workloads = Workloads()
     platform: Platform = Platform()
     edge: Edge
     training: Training
     serving: Serving = Serving()
     network: Network | None = None
+    cluster: Cluster | None = None
+    feature_store: FeatureStore | None = None
+    model_registry: ModelRegistry | None = None
     audit: Audit | None = None
     monitoring: Monitoring | None = None
     oversight: Oversight | None = None
@@ -199,6 +181,68 @@ class Settings(Section):
             check_layout(
                 self.region, network.cidr, network.zones, network.taken, single_zone=network.single_zone
             )
+        return self
+
+    @property
+    def cluster_networks(self) -> tuple[str, ...]:
+        """Where nodes and API server are."""
+        own = (self.network.cidr,) if self.network and self.cluster else PRIVATE
+        return self.workloads.cluster_networks or own
+
+    @model_validator(mode="after")
+    def _survives_a_zone(self) -> Self:
+        if self.network and self.network.single_zone and self.data.protect:
+            raise ValueError(
+                f"network.singleZone: true ({', '.join(self.network.zones)}) contradicts data.protect: true; "
+                "data worth protecting has to be reached when a zone fails. Name two zones, or say that the "
+                "data can be made again by protect: false."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_cluster(self) -> Self:
+        if (self.cluster is None) == (self.identity.issuer_url is None):
+            raise ValueError(
+                "a cluster is either made here (plinth:cluster) or another's, whose token issuer is named "
+                "(plinth:identity.issuerUrl); there have to be one and not both. Correct one of them."
+            )
+        for section in ("cluster", "model_registry"):
+            if getattr(self, section) is not None and self.network is None:
+                raise ValueError(
+                    f"plinth:{to_camel(section)} needs private subnets, but there is no plinth:network. "
+                    "Add it."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _equipped(self) -> Self:
+        wanted = set(self.platform.controllers)
+        if Controller.LOAD_BALANCERS in wanted and self.cluster is None:
+            raise ValueError(
+                f"platform.controllers names {Controller.LOAD_BALANCERS}, which needs plinth:cluster. "
+                "Add that, or leave the controller out."
+            )
+        if self.serving.most_replicas is not None and self.cluster and Controller.METRICS not in wanted:
+            raise ValueError(
+                "serving.mostReplicas adds pods by their CPU, but nothing measures it. Add metrics-server to "
+                "platform.controllers, or leave mostReplicas out."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _copied_within(self) -> Self:
+        vault = self.recovery.copy_to if self.recovery else None
+        targets = {
+            "data.replicateTo.region": self.data.replicate_to.region if self.data.replicate_to else None,
+            "recovery.copyTo": vault.split(":")[3] if vault else None,
+        }
+        for key, region in targets.items():
+            if region is not None and region not in self.allowed_regions:
+                raise ValueError(
+                    f"{key} leads to {region!r}, which is not in plinth:allowedRegions "
+                    f"({', '.join(self.allowed_regions)}); copies of the data would leave where it may be. "
+                    "Change the Region, or have the list changed."
+                )
         return self
 
     @model_validator(mode="after")

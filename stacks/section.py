@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from components.log_group import RETENTIONS
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """What relative paths in the config start from."""
@@ -26,6 +28,22 @@ Seconds = Annotated[int, Field(ge=1, le=86400)]
 Replicas = Annotated[int, Field(ge=1, le=1000)]
 AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+RoleArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::\d{12}:role/.+$")]
+KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+$")]
+Network4 = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+\.\d+/\d+$")]
+
+
+def _offered(days: int) -> int:
+    if days not in RETENTIONS:
+        raise ValueError(
+            f"{days} days; CloudWatch Logs offers {', '.join(map(str, RETENTIONS))}. "
+            "Choose the next longer one."
+        )
+    return days
+
+
+LogDays = Annotated[int, AfterValidator(_offered)]
+"""Days that a log group keeps; CloudWatch offers some only."""
 
 
 class Section(BaseModel):

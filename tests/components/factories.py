@@ -9,20 +9,28 @@ import pulumi
 from components.audit import Audit, AuditArgs
 from components.bucket import Bucket, BucketArgs
 from components.budget import Budget, BudgetArgs
+from components.chart_release import Chart
+from components.cluster import Cluster, ClusterArgs
+from components.controllers import Balanced, Controller, Controllers, ControllersArgs
 from components.data_stores import DataStores, DataStoresArgs
+from components.database import Machine
 from components.durability import Durability
-from components.edge import Edge, EdgeArgs
+from components.edge import Authentication, Edge, EdgeArgs
 from components.encryption import DataKey, Encryption, EncryptionArgs, KeyDomain
+from components.feature_store import FeatureStore, FeatureStoreArgs
 from components.grants import Grant, Statement
 from components.identity import Identity, IdentityArgs
 from components.inference_service import InferenceService, InferenceServiceArgs
+from components.model_registry import ModelRegistry, ModelRegistryArgs
 from components.monitoring import Monitoring, MonitoringArgs
 from components.network import Network, NetworkArgs
+from components.node_group import Nodes
 from components.oversight import Oversight, OversightArgs
-from components.platform import Chart, Platform, PlatformArgs
+from components.platform import Platform, PlatformArgs
 from components.proxies import Exposure, Proxies
 from components.queue import Queue, QueueArgs
 from components.recovery import Recovery, RecoveryArgs, Schedule
+from components.replication import Replication, ReplicationArgs, Source, Twin
 from components.table import Table, TableArgs
 from components.tags import DataClass, Tags
 from components.topic import Topic, TopicArgs
@@ -39,6 +47,7 @@ ACCOUNT = "123456789012"
 DIGEST = "sha256:" + "a" * 64
 KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k"
 ISSUER = "oidc.example.org/id/1"
+TWIN_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/t"
 THROW_AWAY = Durability(protect=False, retain=False, force_destroy=True)
 
 
@@ -126,6 +135,9 @@ def edge(**overrides: Any) -> Edge:
         "monitoring_namespace": "monitoring",
         "proxies": proxies(),
         "certificate_secret": "edge-certificate",
+        "authentication": Authentication(
+            "https://login.example.org", ["plinth"], "https://login.example.org/jwks.json"
+        ),
     }
     return Edge("edge", EdgeArgs(**{**defaults, **overrides}))
 
@@ -259,10 +271,96 @@ def monitoring(**overrides: Any) -> Monitoring:
         "region": REGION,
         "log_key": key(),
         "message_key": key(),
-        "stores": data_stores(),
+        "tables": {role.value: table for role, table in data_stores().tables.items()},
         "trail_log_group": "/plinth/test/audit",
         "emails": ["oncall@example.org"],
         "log_days": 365,
         "durability": Durability(),
     }
     return Monitoring("monitoring", MonitoringArgs(**{**defaults, **overrides}))
+
+
+NODES = Nodes(["m6i.large", "m6a.large"])
+
+
+def cluster_args(**overrides: Any) -> ClusterArgs:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "version": "1.35",
+        "vpc_id": "vpc-1",
+        "subnet_ids": ["subnet-a", "subnet-b"],
+        "key": None,  # an output needs a running program; what is refused is refused without one
+        "log_key": None,
+        "node_groups": {"general": NODES},
+        "administrators": [f"arn:aws:iam::{ACCOUNT}:role/deploy"],
+    }
+    return ClusterArgs(**{**defaults, **overrides})
+
+
+def cluster(**overrides: Any) -> Cluster:
+    return Cluster("cluster", cluster_args(key=key(), log_key=key(), **overrides))
+
+
+def feature_store(**overrides: Any) -> FeatureStore:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "key": key(),
+        "data_class": DataClass.RESTRICTED,
+        "access_logs": "plinth-test-access-logs",
+        "views": ["patient"],
+    }
+    return FeatureStore("features", FeatureStoreArgs(**{**defaults, **overrides}))
+
+
+def model_registry(**overrides: Any) -> ModelRegistry:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "region": REGION,
+        "key": key(),
+        "log_key": key(),
+        "artifact_bucket": bucket(bucket_name="plinth-test-artifacts"),
+        "machine": Machine("db.t4g.medium"),
+        "engine_version": "17",
+        "vpc_id": "vpc-1",
+        "subnet_ids": ["subnet-a", "subnet-b"],
+        "client_networks": ["10.20.0.0/16"],
+    }
+    return ModelRegistry("registry", ModelRegistryArgs(**{**defaults, **overrides}))
+
+
+def controllers_args(**overrides: Any) -> ControllersArgs:
+    defaults = {
+        "tags": tags(),
+        "charts": {
+            controller: Chart(controller.value, "1.0.0", "https://charts.example.org")
+            for controller in Controller
+        },
+        "cluster_networks": ["10.20.0.0/16"],
+        "monitoring_namespace": "monitoring",
+    }
+    return ControllersArgs(**{**defaults, **overrides})
+
+
+def controllers(**overrides: Any) -> Controllers:
+    balanced = Balanced("plinth-test", ACCOUNT, REGION, "vpc-1", web_identity())
+    return Controllers("controllers", controllers_args(**{"balanced": balanced, **overrides}))
+
+
+def replication_args(**overrides: Any) -> ReplicationArgs:
+    defaults = {
+        "tags": tags(),
+        "account_id": ACCOUNT,
+        "sources": {},
+        "twin": Twin("recovery", "eu-west-1", {KeyDomain.DATA: TWIN_KEY}),
+        "durability": Durability(),
+    }
+    return ReplicationArgs(**{**defaults, **overrides})
+
+
+def replication(**overrides: Any) -> Replication:
+    source = Source(bucket(), "plinth-test-raw", KeyDomain.DATA, key())
+    return Replication("replication", replication_args(sources={"raw": source}, **overrides))

@@ -24,6 +24,23 @@ def _arn(service: str, resource: str) -> Callable[[str], dict[str, str]]:
 
 
 COMPUTED: dict[str, Callable[[str], dict[str, str]]] = {
+    "Cluster": lambda name: {
+        **_arn("eks", "cluster/")(name),
+        "endpoint": f"https://{name}.gr7.{REGION}.eks.amazonaws.com",
+        "certificateAuthority": {"data": "Y2VydGlmaWNhdGU="},
+        "identities": [{"oidcs": [{"issuer": f"https://oidc.eks.{REGION}.amazonaws.com/id/{name}"}]}],
+    },
+    "Instance": lambda name: {
+        **_arn("rds", "db:")(name),
+        "address": f"{name}.{REGION}.rds.amazonaws.com",
+        "resourceId": f"db-{name}",
+        "masterUserSecrets": [{"secretArn": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}"}],
+    },
+    "LaunchTemplate": lambda _name: {"latestVersion": 1},
+    "Repository": lambda name: {
+        **_arn("ecr", "repository/")(name),
+        "repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}",
+    },
     "Bucket": lambda name: {"arn": f"arn:aws:s3:::{name}"},
     "Key": lambda name: {**_arn("kms", "key/")(name), "keyId": name},
     "LogGroup": _arn("logs", "log-group:"),
@@ -81,7 +98,13 @@ class _Provider(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         kind = args.typ.rsplit(":", 1)[-1]
         url = str(args.inputs.get("url") or "").removeprefix("https://")
-        name = str(args.inputs.get("name") or args.inputs.get("bucket") or url or args.name)
+        name = str(
+            args.inputs.get("name")
+            or args.inputs.get("bucket")
+            or args.inputs.get("identifier")
+            or url
+            or args.name
+        )
         computed = COMPUTED[kind](name) if kind in COMPUTED and args.custom else {}
         return f"{args.name}-id", {**args.inputs, **computed}
 

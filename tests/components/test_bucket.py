@@ -137,8 +137,19 @@ def test_a_reader_gets_the_path_it_asked_for_and_the_key_for_this_bucket_only() 
 
 def test_a_writer_can_neither_read_nor_delete() -> None:
     objects, key = grants(lambda store: store.grant_write("write", "models/*"))
+    assert objects["Action"] == ["s3:PutObject"]
+    assert key["Action"] == ["kms:GenerateDataKey"]
+
+
+def test_whoever_writes_in_parts_has_to_ask_for_the_key_that_joins_them() -> None:
+    objects, key = grants(lambda store: store.grant_write_parts("write", "models/*"))
     assert objects["Action"] == ["s3:AbortMultipartUpload", "s3:PutObject"]
     assert key["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+
+
+def test_a_bucket_without_a_data_class_is_refused() -> None:
+    with pytest.raises(ValueError, match="has the data class None"):
+        record(lambda: bucket(tags={"owner": "somebody"}))
 
 
 def test_a_grant_on_a_bucket_without_our_key_names_no_key() -> None:

@@ -6,6 +6,8 @@ import pytest
 from factories import edge
 from recording import record
 
+from components.edge import Authentication
+
 PLAIN = {"certificate_secret": None, "allow_plain_http": True}
 
 
@@ -83,13 +85,46 @@ def test_only_clients_and_monitoring_reach_the_proxies() -> None:
     assert set(ports) == {10080, 19001}
 
 
-def test_everything_else_in_the_gateways_namespace_is_refused() -> None:
-    spec = record(edge).one("NetworkPolicy", "edge-default-deny").inputs["spec"]
-    assert spec["policyTypes"] == ["Ingress"]
-    assert not spec.get("ingress")
+def test_the_proxies_connect_to_names_controller_services_and_nothing_else() -> None:
+    recording = record(lambda: edge(authentication=None, allow_unknown_callers=True))
+    spec = recording.one("NetworkPolicy", "edge-proxies").inputs["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    names, controller, services = spec["egress"]
+    assert {port["port"] for port in names["ports"]} == {53}
+    assert controller["to"] == [{"podSelector": {"matchLabels": {"control-plane": "envoy-gateway"}}}]
+    assert [port["port"] for port in controller["ports"]] == [18000]
+    assert services["to"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "plinth"}}}
+    ]
+    assert [port["port"] for port in services["ports"]] == [8080]
 
 
-def test_only_proxies_reach_the_controllers_configuration_port() -> None:
-    rules = record(edge).one("NetworkPolicy", "edge-controller").inputs["spec"]["ingress"]
-    (peer,) = next(rule["from"] for rule in rules if rule["ports"][0]["port"] == 18000)
-    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "proxy"
+def test_the_proxies_fetch_the_keys_of_token_issuers_but_never_the_nodes_credentials() -> None:
+    spec = record(edge).one("NetworkPolicy", "edge-proxies").inputs["spec"]
+    keys = spec["egress"][-1]
+    assert keys["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}}]
+    assert [port["port"] for port in keys["ports"]] == [443]
+
+
+def test_callers_show_a_token_for_us() -> None:
+    spec = record(edge).custom("SecurityPolicy")["spec"]
+    (provider,) = spec["jwt"]["providers"]
+    assert provider["audiences"] == ["plinth"]
+    assert provider["issuer"] == "https://login.example.org"
+    assert spec["targetRefs"][0]["kind"] == "Gateway"
+
+
+@pytest.mark.parametrize("change", [{"authentication": None}, {"allow_unknown_callers": True}])
+def test_unknown_callers_have_to_be_asked_for_and_only_alone(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="allowUnknownCallers"):
+        record(lambda: edge(**change))
+
+
+def test_keys_of_issuers_never_come_by_plain_http() -> None:
+    with pytest.raises(ValueError, match="not an https"):
+        Authentication("https://login.example.org", ["plinth"], "http://login.example.org/jwks.json")
+
+
+def test_tokens_for_another_service_are_refused() -> None:
+    with pytest.raises(ValueError, match="any audience"):
+        Authentication("https://login.example.org", [], "https://login.example.org/jwks.json")

@@ -6,6 +6,8 @@ import pytest
 from factories import inference_service
 from recording import record
 
+from components.inference_service import Autoscaling
+
 
 def spec(**overrides: Any) -> dict:
     return record(lambda: inference_service(**overrides)).one("Deployment").inputs["spec"]
@@ -146,3 +148,30 @@ def test_what_is_served_is_said_only_once_the_pods_are_ready() -> None:
     result = record(program).result
     assert result["version"] == "0123456789ab"
     assert "serving-deployment" in {resource._name for resource in result["waited_for"]}
+
+
+def test_load_adds_pods_up_to_a_limit_and_the_deployment_says_no_number() -> None:
+    recording = record(lambda: inference_service(replicas=3, autoscaling=Autoscaling(9, 60)))
+    scaler = recording.one("HorizontalPodAutoscaler").inputs["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 9)
+    (metric,) = scaler["metrics"]
+    assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
+    assert scaler["scaleTargetRef"]["name"] == "serving"
+    assert "replicas" not in recording.one("Deployment").inputs["spec"]
+
+
+def test_without_autoscaling_the_number_of_pods_is_fixed() -> None:
+    recording = record(inference_service)
+    assert not recording.of("HorizontalPodAutoscaler")
+    assert recording.one("Deployment").inputs["spec"]["replicas"] == 2
+
+
+def test_a_limit_below_the_least_number_of_pods_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 3 replicas and at most 2"):
+        record(lambda: inference_service(replicas=3, autoscaling=Autoscaling(2)))
+
+
+@pytest.mark.parametrize("percent", [0, 101])
+def test_a_cpu_target_that_never_or_always_adds_pods_is_refused(percent: int) -> None:
+    with pytest.raises(ValueError, match=f"above {percent} % CPU"):
+        Autoscaling(4, percent)

@@ -5,7 +5,7 @@ from typing import Any
 from factories import image, platform
 from recording import record
 
-from components.platform import Chart
+from components.chart_release import Chart
 from components.workload import PullPolicy
 
 
@@ -56,3 +56,44 @@ def test_nothing_is_installed_into_a_namespace_that_helm_made() -> None:
     release = record(platform).one("Release").inputs
     assert release["createNamespace"] is False
     assert release["namespace"] == "envoy-gateway-system"
+
+
+def policies(**overrides: Any) -> dict[str, dict]:
+    recording = record(lambda: platform(**overrides))
+    return {policy.name: policy.inputs["spec"] for policy in recording.of("NetworkPolicy")}
+
+
+def test_everything_in_the_gateways_namespace_is_refused_in_both_directions() -> None:
+    spec = policies()["platform-default-deny"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert not spec["podSelector"]
+    assert not spec.get("ingress")
+    assert not spec.get("egress")
+
+
+def test_only_proxies_reach_the_controllers_configuration_port() -> None:
+    rules = policies()["platform-controller"]["ingress"]
+    (peer,) = next(rule["from"] for rule in rules if rule["ports"][0]["port"] == 18000)
+    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "proxy"
+
+
+def test_the_controller_and_its_certificate_job_reach_names_and_the_api_server_only() -> None:
+    found = policies(cluster_networks=["10.42.0.0/16"])
+    for name in ("platform-controller", "platform-certificates"):
+        names, api = found[name]["egress"]
+        assert {port["port"] for port in names["ports"]} == {53}
+        assert api["to"] == [{"ipBlock": {"cidr": "10.42.0.0/16"}}]
+        assert {port["port"] for port in api["ports"]} == {443, 6443}
+
+
+def test_the_certificate_job_is_selected_by_a_policy() -> None:
+    spec = policies()["platform-certificates"]
+    assert spec["podSelector"]["matchLabels"] == {"app": "certgen"}
+    assert not spec.get("ingress")
+
+
+def test_policies_stand_before_anything_runs() -> None:
+    recording = record(platform)
+    release = recording.one("Release")
+    for policy in recording.of("NetworkPolicy"):
+        assert any(urn.endswith(f"::{policy.name}") for urn in release.dependencies)

@@ -116,7 +116,6 @@ def test_the_run_reads_its_dataset_and_writes_its_own_folder_only(declare: Decla
     assert set(allowed) == {
         "kms:Decrypt",
         "kms:GenerateDataKey",
-        "s3:AbortMultipartUpload",
         "s3:GetObject",
         "s3:PutObject",
     }

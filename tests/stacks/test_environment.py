@@ -136,6 +136,9 @@ def other(request: pytest.FixtureRequest) -> Recording:
 def test_every_environment_on_aws_is_whole(other: Recording) -> None:
     for component in (
         "Network",
+        "Cluster",
+        "FeatureStore",
+        "ModelRegistry",
         "Audit",
         "Oversight",
         "Monitoring",
@@ -152,9 +155,10 @@ def test_every_store_of_an_environment_is_backed_up(other: Recording) -> None:
     buckets = {
         bucket.inputs["arn"]
         for bucket in other.of("aws:s3/bucket:Bucket")
-        if bucket.name.startswith("data-") and "access-logs" not in bucket.name
+        if bucket.name.startswith(("data-", "features-")) and "access-logs" not in bucket.name
     }
-    assert saved == tables | buckets
+    (database,) = (instance.inputs["arn"] for instance in other.of("aws:rds/instance:Instance"))
+    assert saved == tables | buckets | {database}
 
 
 def test_the_trail_watches_every_store(other: Recording) -> None:
@@ -165,7 +169,7 @@ def test_the_trail_watches_every_store(other: Recording) -> None:
         for field in selector["fieldSelectors"]
         if field["field"] == "resources.ARN"
     ]
-    assert len(watched) == 4
+    assert len(watched) == 5
 
 
 def test_every_key_admits_the_services_that_encrypt_with_it(other: Recording) -> None:

@@ -23,7 +23,7 @@ COMPLETE: dict[str, Any] = {
     "plinth:tags": {"owner": "ml@example.org", "costCentre": "cc-1"},
     "plinth:data": {"classification": "restricted"},
     "plinth:identity": {"issuerUrl": "https://oidc.example.org/id/1"},
-    "plinth:edge": {"certificateSecret": "edge"},
+    "plinth:edge": {"certificateSecret": "edge", "allowUnknownCallers": True},
     "plinth:training": {"dataset": "data/support2.csv.gz", "datasetName": "support2"},
 }
 
@@ -75,7 +75,9 @@ def test_a_key_that_the_provider_owns_can_not_be_said_twice() -> None:
     assert "plinth:region is not a key" in refusal(changed("plinth:region", "eu-west-1"))
 
 
-@pytest.mark.parametrize("key", [key for key in COMPLETE if key != "plinth:environment"])
+@pytest.mark.parametrize(
+    "key", [key for key in COMPLETE if key not in {"plinth:environment", "plinth:identity"}]
+)
 def test_a_missing_section_is_refused_by_its_name(key: str) -> None:
     config = {name: value for name, value in COMPLETE.items() if name != key}
     assert f"{key} is missing" in refusal(config)
@@ -232,3 +234,83 @@ def test_the_check_is_a_command(arguments: list[str], status: int, words: str) -
     assert result.returncode == status
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+NETWORK = {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a", "eu-central-1b"]}
+CLUSTER = {
+    "administrators": ["arn:aws:iam::123456789012:role/deploy"],
+    "nodeGroups": {"general": {"instanceTypes": ["m6i.large", "m6a.large"]}},
+}
+
+
+def whole(**sections: Any) -> dict[str, Any]:
+    config = {key: value for key, value in deepcopy(COMPLETE).items() if key != "plinth:identity"}
+    return {**config, "plinth:network": NETWORK, "plinth:cluster": CLUSTER, **sections}
+
+
+def test_a_cluster_of_its_own_knows_its_issuer() -> None:
+    settings = parse("dev", whole())
+    assert settings.cluster is not None
+    assert settings.cluster_networks == ("10.20.0.0/16",)
+
+
+def test_two_clusters_or_none_are_refused() -> None:
+    assert "one and not both" in refusal(whole(**{"plinth:identity": COMPLETE["plinth:identity"]}))
+    none = {key: value for key, value in COMPLETE.items() if key != "plinth:identity"}
+    assert "one and not both" in refusal(none)
+
+
+def test_a_cluster_or_a_database_without_private_subnets_is_refused() -> None:
+    config = whole()
+    del config["plinth:network"]
+    assert "plinth:cluster needs private subnets" in refusal(config)
+    assert "plinth:modelRegistry needs private subnets" in refusal(changed("plinth:modelRegistry", {}))
+
+
+def test_nodes_of_one_kind_of_machine_are_refused() -> None:
+    cluster = {**CLUSTER, "nodeGroups": {"general": {"instanceTypes": ["m6i.large"]}}}
+    assert "2 different ones are needed" in refusal(whole(**{"plinth:cluster": cluster}))
+
+
+def test_one_zone_is_refused_where_data_is_protected() -> None:
+    one = {"cidr": "10.20.0.0/16", "zones": ["eu-central-1a"], "singleZone": True}
+    assert "contradicts data.protect" in refusal(changed("plinth:network", one))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "key"),
+    [
+        (
+            "plinth:data.replicateTo",
+            {"environment": "recovery", "region": "us-east-1", "keys": {}},
+            "data.replicateTo.region",
+        ),
+        (
+            "plinth:recovery",
+            {
+                "schedules": {"daily": {"cron": "cron(0 1 * * ? *)", "keepDays": 35}},
+                "copyTo": "arn:aws:backup:us-east-1:123456789012:backup-vault:v",
+            },
+            "recovery.copyTo",
+        ),
+    ],
+)
+def test_copies_of_the_data_stay_where_it_may_be(path: str, value: dict[str, Any], key: str) -> None:
+    refused = refusal(changed(path, value))
+    assert f"{key} leads to 'us-east-1', which is not in plinth:allowedRegions" in refused
+
+
+def test_more_pods_by_load_that_nobody_measures_are_refused() -> None:
+    assert "nothing measures it" in refusal(whole(**{"plinth:serving": {"mostReplicas": 4}}))
+    assert "less than replicas" in refusal(changed("plinth:serving", {"replicas": 4, "mostReplicas": 2}))
+
+
+def test_load_balancers_of_a_cluster_that_is_not_ours_are_refused() -> None:
+    source = {"chart": "x", "repository": "https://charts.example.org", "version": "1.0.0"}
+    controllers = {"controllers": {"aws-load-balancer-controller": source}}
+    assert "needs plinth:cluster" in refusal(changed("plinth:platform", controllers))
+
+
+def test_a_chart_without_a_version_is_refused() -> None:
+    source = {"chart": "x", "repository": "https://charts.example.org"}
+    assert "has no version" in refusal(changed("plinth:platform.controllers", {"metrics-server": source}))

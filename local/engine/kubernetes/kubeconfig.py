@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+EKS_DOMAIN: Final = ".eks.amazonaws.com"
+"""Where EKS's API servers are, and the emulator says that its own would be."""
+
 EXEC_TIMEOUT_SECONDS: Final = 60.0
 """A credential program that takes longer waits for somebody to log in."""
 
@@ -168,7 +172,7 @@ def load(
     Raises:
         ProviderError: no kubeconfig, an unreadable one, or names in it that don't exist.
     """
-    configuration, folder, source = _read(content)
+    configuration, folder, source = _read(None if _is_emulated(content) else content)
     if configuration is None:
         return _in_cluster(source)
     name = context or configuration.get("current-context")
@@ -181,6 +185,21 @@ def load(
     return Cluster(
         str(entry.get("server", "")).rstrip("/"), chosen.get("namespace") or "default", entry, user, folder
     )
+
+
+def _is_emulated(content: str | Mapping[str, Any] | None) -> bool:
+    """Whether a kubeconfig leads to a cluster of the AWS emulator, which has no API server behind it.
+
+    Such a cluster is played by the one that the ambient kubeconfig names.
+    """
+    if not os.environ.get("AWS_ENDPOINT_URL") or not content:
+        return False
+    try:
+        parsed = content if isinstance(content, dict) else yaml.load(str(content), Loader=_Loader)  # noqa: S506 - the C twin of the safe loader
+        servers = [urlsplit(str(item["cluster"]["server"])).hostname or "" for item in parsed["clusters"]]
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        return False
+    return bool(servers) and all(server.endswith(EKS_DOMAIN) for server in servers)
 
 
 def _entry(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.engine.kubernetes.replacement import Mutability
+from local.engine.values import has_unknown
 
 if TYPE_CHECKING:
     from local.engine.values import Properties
@@ -58,7 +59,8 @@ class Settings:
         )
         helm = variables.get("helmReleaseSettings")
         return cls(
-            kubeconfig=variables.get("kubeconfig"),
+            # Not known yet at the preview of a cluster that is still to be made.
+            kubeconfig=None if has_unknown(variables.get("kubeconfig")) else variables.get("kubeconfig"),
             context=variables.get("context"),
             cluster=variables.get("cluster"),
             namespace=variables.get("namespace"),

@@ -12,6 +12,7 @@ from local.engine.kubernetes import kubeconfig
 from local.engine.kubernetes.client import Client
 from local.engine.kubernetes.settings import Settings
 from local.engine.provider import ProviderError
+from local.engine.values import UNKNOWN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,3 +125,29 @@ def test_settings_come_from_the_program_before_the_environment() -> None:
     assert settings.patch_force
     assert not settings.upsert
     assert settings.namespace == "team"
+
+
+def test_an_emulated_eks_cluster_is_played_by_the_one_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ambient = tmp_path / "config"
+    ambient.write_text(yaml.safe_dump(CONFIGURATION))
+    monkeypatch.setenv("KUBECONFIG", str(ambient))
+    eks = json.dumps(
+        {
+            "clusters": [{"name": "e", "cluster": {"server": "https://x.eu-west-1.eks.amazonaws.com/"}}],
+            "contexts": [{"name": "e", "context": {"cluster": "e"}}],
+            "current-context": "e",
+        },
+        indent=2,
+    )
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    assert kubeconfig.load(eks).url == "https://x.eu-west-1.eks.amazonaws.com"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
+    assert kubeconfig.load(eks).url == "https://a.example:6443"
+    other = yaml.safe_dump({**CONFIGURATION, "current-context": "second"})
+    assert kubeconfig.load(other).url == "https://b.example"
+
+
+def test_a_cluster_that_is_still_to_be_made_is_previewed_on_the_one_at_hand() -> None:
+    assert Settings.of({"kubeconfig": UNKNOWN}, {}).kubeconfig is None
