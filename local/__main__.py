@@ -106,6 +106,27 @@ def rehearse(stack: Annotated[str, typer.Argument(help="Name of the environment.
 
 
 @app.command()
+def policy(
+    stacks: Annotated[list[str], typer.Argument(help="Names of environments.")],
+    *,
+    mutants: Annotated[bool, typer.Option(help="Also break one property after the other.")] = False,
+) -> None:
+    """Hold environments to every rule at preview, at update and on the resolved state."""
+    from local.commands.policy import policy as command  # noqa: PLC0415
+
+    command(stacks, Progress(), mutants=mutants)
+
+
+@app.command()
+def sbom() -> None:
+    """Write a bill of materials for each image."""
+    from local.commands.sbom import write as command  # noqa: PLC0415
+
+    for path, count in command(Instance.of_checkout(), Progress()).items():
+        typer.echo(f"{path}: {count} components")
+
+
+@app.command()
 def lock() -> None:
     """Resolve the dependency groups anew and lock them by hash."""
     from local.commands.lock import lock as command  # noqa: PLC0415

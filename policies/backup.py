@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 from policies.core.buckets import BUCKET, is_log_target, is_trail_bucket
 from policies.core.build import NOT_TRUE, OWN_KEY, attached_rule, property_rule, resource_rule, stack_rule
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
-from policies.core.selection import PLAN, SELECTION, is_selected
-from policies.core.values import UndecidedError, View, show
+from policies.core.selection import PLAN, SELECTION, VAULT, is_selected, rules_of, stays
+from policies.core.values import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from policies.core.resources import Resource
 
-VAULT: Final = "aws:backup/vault:Vault"
 LOCK: Final = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
 TESTING: Final = "aws:backup/restoreTestingPlan:RestoreTestingPlan"
 TESTING_SELECTION: Final = "aws:backup/restoreTestingSelection:RestoreTestingSelection"
@@ -46,7 +45,7 @@ def _covered(store: Resource, context: Context) -> Iterator[Problem]:
 
 
 def _kept(plan: Resource, context: Context) -> Iterator[Problem]:
-    for rule in _rules(plan):
+    for rule in rules_of(plan):
         days = rule.at("lifecycle", "deleteAfter")
         number = days.number()
         if number is None or number < context.number("minimum_days"):
@@ -56,35 +55,14 @@ def _kept(plan: Resource, context: Context) -> Iterator[Problem]:
 
 
 def _scheduled(plan: Resource, _context: Context) -> Iterator[Problem]:
-    for rule in _rules(plan):
+    for rule in rules_of(plan):
         if not rule.at("schedule").text():
             yield Problem(rule.at("schedule").path, "absent", "Set schedule to a cron expression.")
 
 
 def _copied(plan: Resource, context: Context) -> Iterator[Problem]:
-    here = _region(plan, context)
-    for rule in _rules(plan):
-        regions = {_region_of(copy.at("destinationVaultArn")) for copy in rule.at("copyActions").items()}
-        if not regions - {here}:
-            yield Problem(rule.at("copyActions").path, show(rule.at("copyActions").value))
-
-
-def _rules(plan: Resource) -> list[View]:
-    rules = plan.at("rules").items()
-    return rules or [plan.at("rules")]
-
-
-def _region_of(arn: View) -> str:
-    parts = (arn.text() or "").split(":")
-    return parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - arn:partition:service:region:...
-
-
-def _region(plan: Resource, context: Context) -> str:
-    for resource in (plan, *context.stack.of(VAULT)):
-        region = resource.at("region").text() or _region_of(resource.at("arn"))
-        if region:
-            return region
-    raise UndecidedError("arn", "the plan's own Region isn't known")
+    for rule in stays(plan, context.stack):
+        yield Problem(rule.at("copyActions").path, show(rule.at("copyActions").value))
 
 
 def _tested(plan: Resource, context: Context) -> Iterator[Problem]:

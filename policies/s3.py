@@ -47,6 +47,7 @@ from policies.core.build import (
     stack_rule,
 )
 from policies.core.rules import REQUIRED, Rule, Setting, Severity, Topic
+from policies.core.selection import PLAN, SELECTION
 
 RULES: Final[tuple[Rule, ...]] = (
     resource_rule(
@@ -273,8 +274,8 @@ RULES: Final[tuple[Rule, ...]] = (
         topic=Topic.AVAILABILITY,
         severity=Severity.HIGH,
         public_ids=("S3.7", "CKV_AWS_144"),
-        reads=(REPLICATION,),
-        remediation="Add a BucketReplicationConfig with an enabled rule and a destination elsewhere.",
+        reads=(REPLICATION, PLAN, SELECTION),
+        remediation="Add a BucketReplicationConfig to a bucket elsewhere, or a backup plan that copies.",
         settings={**REQUIRED, "classes": Setting(("restricted",), "data classes that need a copy elsewhere")},
     ),
     property_rule(

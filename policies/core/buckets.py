@@ -9,6 +9,7 @@ from policies.core.build import (
 )
 from policies.core.documents import denies_old_tls, denies_plain_transport, shown, statements
 from policies.core.rules import Context, Problem
+from policies.core.selection import is_copied
 from policies.core.values import UNKNOWN, UndecidedError, show
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def locked(bucket: Resource, context: Context) -> Iterator[Problem]:
 
 
 def copied(bucket: Resource, context: Context) -> Iterator[Problem]:
-    """A bucket of a demanding data class is replicated."""
+    """A bucket of a demanding data class is replicated, or its backups are copied to another Region."""
     data_class = bucket.at("tags", DATA_CLASS_TAG).text() or bucket.at("tagsAll", DATA_CLASS_TAG).text()
     if (data_class is not None and data_class not in context.names("classes")) or is_log_target(
         bucket, context
@@ -197,4 +198,6 @@ def copied(bucket: Resource, context: Context) -> Iterator[Problem]:
                 if target.value is UNKNOWN:
                     raise UndecidedError(target.path)
                 return
-    yield Problem("<BucketReplicationConfig>", "absent or disabled" if copies else "absent")
+    if not is_copied(bucket, context.stack):
+        found = "absent or disabled" if copies else "absent, and its backups aren't copied either"
+        yield Problem("<BucketReplicationConfig>", found)

@@ -13,6 +13,51 @@ if TYPE_CHECKING:
 
 PLAN: Final = "aws:backup/plan:Plan"
 SELECTION: Final = "aws:backup/selection:Selection"
+VAULT: Final = "aws:backup/vault:Vault"
+
+
+def rules_of(plan: Resource) -> list[View]:
+    """A plan's rules; one that can't be right where there are none."""
+    rules = plan.at("rules").items()
+    return rules or [plan.at("rules")]
+
+
+def stays(plan: Resource, stack: Stack) -> list[View]:
+    """Those rules of a plan whose backups aren't copied to another Region.
+
+    Raises:
+        UndecidedError: the plan's own Region isn't known.
+    """
+    here = _region(plan, stack)
+    return [
+        rule
+        for rule in rules_of(plan)
+        if not {_region_of(copy.at("destinationVaultArn")) for copy in rule.at("copyActions").items()}
+        - {here, ""}
+    ]
+
+
+def _region_of(arn: View) -> str:
+    parts = (arn.text() or "").split(":")
+    return parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - arn:partition:service:region:...
+
+
+def _region(plan: Resource, stack: Stack) -> str:
+    for resource in (plan, *stack.of(VAULT)):
+        region = resource.at("region").text() or _region_of(resource.at("arn"))
+        if region:
+            return region
+    raise UndecidedError("arn", "the plan's own Region isn't known")
+
+
+def is_copied(resource: Resource, stack: Stack) -> bool:
+    """Whether backups of a resource are copied to another Region: no plan keeps them here.
+
+    Raises:
+        UndecidedError: it can't be told yet.
+    """
+    plans = stack.of(PLAN)
+    return bool(plans) and is_selected(resource, stack) and not any(stays(plan, stack) for plan in plans)
 
 
 def is_selected(resource: Resource, stack: Stack) -> bool:

@@ -72,6 +72,21 @@ def drop(name: str) -> Break:
     return change
 
 
+def together(*changes: Break) -> Break:
+    """Several changes, where two things would each have been enough."""
+
+    def change(resources: Resources) -> list[Resource]:
+        for one in changes:
+            resources = one(resources)
+        return list(resources)
+
+    return change
+
+
+STAYING = cut("daily", "rules", 0, "copyActions")
+"""Backups stay in their Region."""
+
+
 def add(token: str, **props: Any) -> Break:
     """Add a resource of a type."""
 
@@ -202,8 +217,9 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     ],
     "s3-bucket-key": [put("raw-encryption", "rules", 0, "bucketKeyEnabled", value=False)],
     "s3-replication": [
-        drop("raw-replication"),
-        put("raw-replication", "rules", 0, "status", value="Disabled"),
+        together(drop("raw-replication"), STAYING),
+        together(drop("raw-replication"), drop("stores")),
+        together(put("raw-replication", "rules", 0, "status", value="Disabled"), STAYING),
     ],
     "s3-no-force-destroy": [put("raw", "forceDestroy", value=True)],
     "kms-rotation": [put("data-key", "enableKeyRotation", value=False), cut("data-key", "enableKeyRotation")],
