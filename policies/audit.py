@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from policies.core.buckets import BLOCK, BUCKET, LOGGING, TRAIL
+from policies.core.buckets import BLOCK, BUCKET, LOGGING, TRAIL, is_log_target, is_trail_bucket
 from policies.core.build import IS_TRUE, OWN_KEY, Expect, at_least, property_rule, stack_rule
 from policies.core.resources import STACK_TYPE, Resource
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
@@ -50,6 +50,8 @@ def _logged_bucket(trail: Resource, context: Context) -> Iterator[Problem]:
 
 
 def _data_events(bucket: Resource, context: Context) -> Iterator[Problem]:
+    if is_log_target(bucket, context) or is_trail_bucket(bucket, context):
+        return  # a record of each record's writing would be written there, too, without end
     seen = {"read": False, "write": False}
     for trail in context.stack.of(TRAIL):
         for kind in _recorded(trail, bucket):
@@ -194,7 +196,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "audit-data-events",
         (BUCKET,),
         _data_events,
-        title="Reads and writes of the objects in our buckets are recorded",
+        title="Reads and writes of objects are recorded, in all buckets but those that hold the records",
         topic=Topic.AUDIT,
         severity=Severity.MEDIUM,
         public_ids=("CIS 3.8", "CIS 3.9"),

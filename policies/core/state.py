@@ -74,7 +74,9 @@ def _resource(path: Path, entry: object) -> Resource:
         )
     _refuse_hidden(path, urn, entry)
     inputs, outputs = (_object(entry.get(key)) for key in ("inputs", "outputs"))
-    properties = {**inputs, **outputs}
+    # Providers write "" for a text that nobody set, such as the policy of a queue that has none.
+    told = {key: value for key, value in outputs.items() if value != "" or key in inputs}
+    properties = {**inputs, **told}
     depends = entry.get("propertyDependencies") or {}
     return Resource(
         type=canonical_type(token),
