@@ -216,6 +216,8 @@ class TrainingPipeline(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[dataset, identity, network_policy],
+                # Its name says what it runs on, so one that has to run again bears the name of the first.
+                delete_before_replace=True,
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{args.deadline_seconds + 60}s"),
             ),
         )

@@ -11,18 +11,20 @@ from local.cluster.cluster import ProcessHealth
 from local.cluster.lone_emulator import LoneEmulator
 from local.cluster.outpost import Outpost
 from local.cluster.place import Place, asked_for, checked_address, folder, pin, source_address
+from local.cluster.pushed import PushRecord
+from local.cluster.reach import prove_reach
 from local.engine.kubernetes import kubeconfig
 from local.engine.kubernetes.client import Client
 from local.engine.provider import ProviderError
 from local.errors import LocalError
-from local.images import push
+from local.images import ImageName, push
 from local.images.push import REGISTRY
 from local.toolchain import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local.images.names import BuiltImage, ImageName
+    from local.images.names import BuiltImage
     from local.instance import Instance
     from local.progress import Progress
     from local.toolchain.debian import Package
@@ -199,19 +201,26 @@ class ExistingCluster:
     # Images
 
     def provide(self, images: Mapping[ImageName, BuiltImage], progress: Progress) -> dict[ImageName, str]:
-        """Push images to the registry from which the cluster pulls.
+        """Push the images that the registry has not yet; see that nodes pull and that pods reach us.
 
         Raises:
-            LocalError: nothing here can push, or the registry refused.
+            LocalError: nothing here can push, the registry refused, or the cluster can't use what it has.
         """
         registry = self._place.registry
-        return push(
-            images.values(),
-            registry,
-            self._instance.cache,
-            progress,
-            verify_tls=not LOOPBACK_REGISTRY.fullmatch(registry),
-        )
+        tls = not LOOPBACK_REGISTRY.fullmatch(registry)
+        record = PushRecord(folder(self._instance) / "pushed.json", tls=tls)
+        held = {name: record.held(image.reference, registry) for name, image in images.items()}
+        references = {name: reference for name, reference in held.items() if reference}
+        missing = [image for name, image in images.items() if name not in references]
+        if missing:
+            references |= push(missing, registry, self._instance.cache, progress, verify_tls=tls)
+            record.note({images[name].reference: reference for name, reference in references.items()})
+        with progress.step("see whether the cluster's pods reach the AWS emulator"):
+            try:
+                prove_reach(self._client, references[ImageName.SERVING], self._place.emulator_address)
+            except ProviderError as error:
+                raise LocalError(str(error)) from error
+        return references
 
     # Inside
 

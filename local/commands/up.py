@@ -102,10 +102,13 @@ def _converge(environment: Environment, progress: Progress) -> Counter[str]:
     lost = released is not None and not _artifact_is_there(environment, released)
     if lost:
         progress.say("the released artifact is not in its bucket: the training Job runs once more")
+    failed = [] if lost else _failed_jobs(stack)
+    if failed:
+        progress.say("the last training Job failed for good: it runs once more")
     changes = stack.up(
         progress,
         "bring up stores, platform and training" if released is None else "bring up everything",
-        replace=_training_jobs(stack) if lost else (),
+        replace=_training_jobs(stack) if lost else failed,
         then="release the trained model" if released is None else "",
     )
     if released is None:
@@ -122,6 +125,15 @@ def _artifact_is_there(environment: Environment, release: Release) -> bool:
 def _training_jobs(stack: Stack) -> list[str]:
     """A finished Job whose artifact is lost has to run once more, though nothing in it changed."""
     return [str(entry["urn"]) for entry in stack.resources() if entry["type"] == "kubernetes:batch/v1:Job"]
+
+
+def _failed_jobs(stack: Stack) -> list[str]:
+    """A Job that has failed never starts again by itself, whatever was wrong and has been mended since."""
+    return [
+        str(entry["urn"])
+        for entry in stack.resources()
+        if entry["type"] == "kubernetes:batch/v1:Job" and entry.get("initErrors")
+    ]
 
 
 def _trained(environment: Environment) -> ModelVersion:

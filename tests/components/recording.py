@@ -64,6 +64,7 @@ class Declared:
     inputs: dict[str, Any]
     protect: bool
     retain: bool
+    delete_first: bool
     parent: str
     dependencies: tuple[str, ...]
 
@@ -130,6 +131,7 @@ class _Monitor(mocks.MockMonitor):
                     inputs={name: _plain(value) for name, value in registered.state.items()},
                     protect=bool(request.protect),
                     retain=bool(request.retainOnDelete),
+                    delete_first=bool(request.deleteBeforeReplace),
                     parent=request.parent,
                     dependencies=tuple(request.dependencies),
                 )

@@ -92,6 +92,10 @@ def test_a_job_that_is_done_stays_to_be_seen(declare: Declare) -> None:
     assert "ttlSecondsAfterFinished" not in declare().one("Job").inputs["spec"]
 
 
+def test_a_job_that_has_to_run_again_goes_before_it_comes(declare: Declare) -> None:
+    assert declare().one("Job").delete_first
+
+
 def test_the_pod_is_restricted(declare: Declare) -> None:
     pod = declare().one("Job").inputs["spec"]["template"]["spec"]
     (container,) = pod["containers"]

@@ -19,6 +19,7 @@ from local.cluster.api import Api
 from local.cluster.certificates import Certificates
 from local.cluster.cgroups import PODS, Cgroups
 from local.cluster.dns import lookup
+from local.cluster.existing import ExistingCluster
 from local.cluster.layout import Layout
 from local.cluster.preparation import PROGRAM_NAMES
 from local.environment import Environment
@@ -32,9 +33,12 @@ pytestmark = pytest.mark.environment
 RECOVERY_SECONDS = 90
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def instance() -> Instance:
-    return Instance.of_checkout()
+    instance = Instance.of_checkout()
+    if isinstance(Environment(instance).cluster, ExistingCluster):
+        pytest.skip("the environment is on somebody else's cluster")
+    return instance
 
 
 @pytest.fixture(scope="module")

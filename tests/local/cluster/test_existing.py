@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import yaml
 
@@ -300,12 +301,50 @@ def test_images_are_pushed_and_named_as_the_registry_has_them(
         return {image.name: f"{registry}/{image.name.path}@sha256:{'b' * 64}" for image in images}
 
     monkeypatch.setattr(existing, "push", push)
+    monkeypatch.setattr(existing, "prove_reach", lambda *_: None)
     image = BuiltImage(ImageName.SERVING, "plinth.internal/serving@sha256:a", Path("x"), "k", 1, ())
     references = Environment(instance).cluster.provide({ImageName.SERVING: image}, Progress())
     assert references == {ImageName.SERVING: f"{REGISTRY}/serving@sha256:{'b' * 64}"}
     choose(instance, {**wishes, "IMAGE_REGISTRY": "127.0.0.1:5000"})
     Environment(instance).cluster.provide({ImageName.SERVING: image}, Progress())
     assert calls == [(REGISTRY, True), ("127.0.0.1:5000", False)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "pushes"),
+    [(200, 1), (404, 2), (401, 2), (None, 2)],
+    ids=["it has it", "it lost it", "it wants a login", "it is away"],
+)
+def test_an_image_that_the_registry_still_shows_is_not_pushed_again(
+    instance: Instance,
+    wishes: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: int | None,
+    pushes: int,
+) -> None:
+    choose(instance, wishes)
+    calls = []
+
+    def push(images: Any, registry: str, *_: object, **__: object) -> Any:
+        calls.append([image.name for image in images])
+        return {image.name: f"{registry}/{image.name.path}@sha256:{'b' * 64}" for image in images}
+
+    def head(url: str, **_: object) -> httpx.Response:
+        assert url == f"https://registry.example.org:5000/v2/team/serving/manifests/sha256:{'b' * 64}"
+        if answer is None:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(answer)
+
+    monkeypatch.setattr(existing, "push", push)
+    monkeypatch.setattr(existing, "prove_reach", lambda *_: None)
+    monkeypatch.setattr("local.cluster.pushed.httpx.head", head)
+    image = BuiltImage(ImageName.SERVING, "plinth.internal/serving@sha256:a", Path("x"), "k", 1, ())
+    first = Environment(instance).cluster.provide({ImageName.SERVING: image}, Progress())
+    assert Environment(instance).cluster.provide({ImageName.SERVING: image}, Progress()) == first
+    assert len(calls) == pushes
+    changed = BuiltImage(ImageName.SERVING, "plinth.internal/serving@sha256:c", Path("x"), "k", 1, ())
+    Environment(instance).cluster.provide({ImageName.SERVING: changed}, Progress())
+    assert len(calls) == pushes + 1
 
 
 def test_a_stopped_emulator_is_unwell_and_the_cluster_is_not(
