@@ -16,6 +16,7 @@ import errno
 import json
 import os
 import shutil
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -216,11 +217,16 @@ class ImageCache:
 
     def drop_layers(self) -> None:
         """Empty the builder's storage. What it mounted is in a namespace that ended with it."""
+        self.doom_layers()
+        self.bury()
+
+    def doom_layers(self) -> None:
+        """Put the builder's storage aside, at once, so that half a removal is never taken for a storage."""
         if self.layers.exists():
-            # Renamed first, so that half a removal can never be taken for a storage.
-            doomed = self.folder / f"doomed-{os.getpid()}"
-            self.layers.rename(doomed)
-            shutil.rmtree(doomed)
+            self.layers.rename(self.folder / f"doomed-{os.getpid()}-{time.time_ns()}")
+
+    def bury(self) -> None:
+        """Remove what was put aside, which takes minutes on a busy disk; needs no lock."""
         for left in self.folder.glob("doomed-*"):
             shutil.rmtree(left, ignore_errors=True)
 

@@ -71,9 +71,13 @@ def prune(cache: Path, keep: Iterable[BuiltImage], progress: Progress, in_use: C
     images = ImageCache.of(cache)
     try:
         with images.exclusively(progress, wait=False):
-            return _prune(images, {(image.name.path, image.key) for image in keep}, in_use)
+            freed = _prune(images, {(image.name.path, image.key) for image in keep}, in_use)
     except BusyError:
         return 0
+    if any(images.folder.glob("doomed-*")):
+        with progress.step("give back the space of the image builder's layers"):
+            images.bury()
+    return freed
 
 
 def _prune(images: ImageCache, keep: set[tuple[str, str]], in_use: Collection[str]) -> int:
@@ -97,7 +101,7 @@ def _prune(images: ImageCache, keep: set[tuple[str, str]], in_use: Collection[st
             images.base.drop(entry.key)
             freed += entry.size_bytes
     if (taken := layers_size(images)) > LAYERS_LIMIT_BYTES:
-        images.drop_layers()
+        images.doom_layers()
         freed += taken
     if images.wheels.is_dir() and (taken := disk_usage(images.wheels)) > WHEELS_LIMIT_BYTES:
         shutil.rmtree(images.wheels)

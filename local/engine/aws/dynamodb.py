@@ -290,7 +290,7 @@ TYPES = (
             "pointInTimeRecovery": {"enabled": False},
             "serverSideEncryption": {"enabled": False},
         },
-        tagging=by_target("dynamodb", "ResourceArn", read="list_tags_of_resource"),
+        tagging=by_target("dynamodb", "ResourceArn", read="list_tags_of_resource", appends=True),
         identify=lambda _aws, wanted: str(wanted["name"]),
         from_arn=lambda _aws, arn: arn.rsplit("/", 1)[-1],
         owns_arn=lambda arn: ":dynamodb:" in arn and ":table/" in arn,

@@ -74,6 +74,7 @@ def by_target(  # noqa: PLR0913 - one argument for each thing in which services 
     mapping: bool = False,
     answer: str | None = None,
     also: Mapping[str, Any] | None = None,
+    appends: bool = False,
 ) -> Tagging:
     """Tagging by three operations that take a target.
 
@@ -91,6 +92,7 @@ def by_target(  # noqa: PLR0913 - one argument for each thing in which services 
         mapping: tags are a mapping rather than a list.
         answer: member of the answer that holds tags, if not the same as `tags`.
         also: parameters that all three operations want.
+        appends: the emulator puts a tag that is there already beside itself; the old one has to go first.
     """
     more = dict(also or {})
     of = of or (lambda _identity, known: known["arn"])
@@ -101,6 +103,8 @@ def by_target(  # noqa: PLR0913 - one argument for each thing in which services 
 
     def writing(aws: Aws, identity: str, known: Properties, wanted: Tags) -> None:
         listed = wanted if mapping else pairs(wanted, key, value)
+        if appends:
+            removing(aws, identity, known, sorted(wanted))
         aws.call(service, write, **{target: of(identity, known), tags: listed}, **more)
 
     def removing(aws: Aws, identity: str, known: Properties, names: list[str]) -> None:

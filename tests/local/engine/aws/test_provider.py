@@ -133,6 +133,20 @@ def test_default_tags_are_on_the_resource_and_only_in_all_its_tags(new_engine: C
     assert tagged.up(KEY, "tagged", {"tags": {"owner": "data"}}) == "same"
 
 
+def test_a_changed_tag_takes_the_place_of_the_old_one_in_the_emulators_own_list(engine: Engine) -> None:
+    """Moto's DynamoDB keeps both, and whoever takes the first one sees the old value."""
+    asked = {"hashKey": "id", "attributes": [{"name": "id", "type": "S"}], "billingMode": "PAY_PER_REQUEST"}
+    engine.up(TABLE, "tagged", {**asked, "tags": {"value": "one", "kept": "yes"}})
+    assert engine.up(TABLE, "tagged", {**asked, "tags": {"value": "two", "kept": "yes"}}) == "updated"
+    dynamodb = engine.client("dynamodb")
+    listed = dynamodb.list_tags_of_resource(ResourceArn=engine.states["tagged"].outputs["arn"])["Tags"]
+    assert sorted((tag["Key"], tag["Value"]) for tag in listed if tag["Key"] != URN_TAG) == [
+        ("kept", "yes"),
+        ("value", "two"),
+    ]
+    assert [tag["Key"] for tag in listed].count(URN_TAG) == 1
+
+
 def test_other_default_tags_update_a_resource_that_itself_did_not_change(
     new_engine: Callable[..., Engine],
 ) -> None:
