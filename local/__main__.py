@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from local.environment import Environment
 from local.errors import LocalError
 from local.instance import Instance
+from local.leash import follow
 from local.progress import Progress
 
 INTERRUPTED = 130
@@ -152,4 +154,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    follow(os.getppid(), "make")
     sys.exit(main())

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import threading
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import psutil
 
 from local.errors import LocalError
 from local.instance import STACK, Instance
+from local.leash import end_remains, leashed, marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 UPDATE_SECONDS = 1500
 """Bound on one update: the longest one trains a model and waits for two rollouts."""
+
+TAIL_LINES, TAIL_BYTES = 60, 100_000
+"""How much of a failed update's output is shown."""
 
 RECORDED_ONLY = "__recordedOnly"
 """Mark that the AWS stand-in leaves on a resource it keeps in the state but can't realise."""
@@ -43,6 +48,7 @@ class Stack:
         """Take the instance whose engine works, the variables to set for it, and the stack's name."""
         self._instance = instance
         self._environment = {**os.environ, **environment}
+        self._changing = marked(instance, self._environment)
         self.name = name
 
     def run(self, *arguments: str, timeout: float = 120, stdin: str | None = None) -> str:
@@ -94,11 +100,12 @@ class Stack:
     def prepare(self) -> list[str]:
         """Create the stack if need be, and mend what a killed command left; say what was mended.
 
-        A lock is broken only if its process is dead. Pending operations are dropped from the state: the
-        stand-ins mark what they create with its URN, so the next update adopts what a killed one made.
+        An engine that is still ending is waited for. A lock is broken only if its process is dead. Pending
+        operations are dropped from the state: the stand-ins mark what they create with its URN, so the next
+        update adopts what a killed one made.
         """
         self._instance.pulumi_state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mended = self._break_dead_locks()
+        mended = [*end_remains(self._instance), *self._break_dead_locks()]
         if not self.exists():
             self.run("stack", "init", self.name)
         deployment = self.export()
@@ -115,7 +122,7 @@ class Stack:
                 holder = int(json.loads(lock.read_text())["pid"])
             except (ValueError, KeyError, OSError):
                 holder = 0  # half-written by a process that died writing it
-            if holder and psutil.pid_exists(holder) and "pulumi" in _process_name(holder):
+            if holder and _held(lock, holder):
                 raise LocalError(
                     f"Another pulumi (process {holder}) is at work on this stack. Wait for it, or end it "
                     f"with `kill {holder}`, then run again."
@@ -206,10 +213,11 @@ class Stack:
         log = self._instance.logs / "pulumi.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(self._instance.bin / "pulumi"), *arguments, "--non-interactive", "--color", "never"]
-        with progress.step(name, then=then), log.open("a") as record:
-            last = _follow(command, self._instance.checkout, self._environment, record, UPDATE_SECONDS)
-        if last is not None:
-            raise LocalError(f"{name} failed; the whole log is {log}:\n" + "\n".join(last))
+        with progress.step(name, then=then), log.open("ab") as record:
+            began = record.tell()
+            status = _run(command, self._instance.checkout, self._changing, record, UPDATE_SECONDS)
+        if status != 0:
+            raise LocalError(f"{name} failed; the whole log is {log}:\n" + "\n".join(_last_lines(log, began)))
 
 
 def count(resources: Iterable[Mapping[str, Any]]) -> Counts:
@@ -219,35 +227,53 @@ def count(resources: Iterable[Mapping[str, Any]]) -> Counts:
     return Counts(realised=len(custom) - recorded, recorded_only=recorded)
 
 
-def _process_name(process: int) -> str:
+def _held(lock: Path, holder: int) -> bool:
+    """Whether the process that wrote a lock lives: one that is younger than the lock only has its number."""
     try:
-        return str(psutil.Process(process).name())
-    except psutil.NoSuchProcess:
-        return ""
+        process = psutil.Process(holder)
+        return bool(
+            process.create_time() <= lock.stat().st_mtime + 1 and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except (psutil.Error, OSError):
+        return False
 
 
-def _follow(
-    command: Sequence[str], directory: Path, environment: Mapping[str, str], record: TextIO, timeout: float
-) -> list[str] | None:
-    """Run a command, copy its output to a log; return its last lines if it failed."""
-    tail: deque[str] = deque(maxlen=60)
+def _run(
+    command: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    record: BinaryIO,
+    timeout: float,
+) -> int:
+    """Run the engine with its output in a log, and give its status.
+
+    Its output is no pipe, because writing into one that nobody reads any more would kill it before it has
+    written down what it made. It has a session of its own, so that Ctrl-C at the terminal reaches it once,
+    from here: at a second interrupt it leaves at once.
+    """
     with subprocess.Popen(  # noqa: S603 - our own binary and words
-        command,
+        leashed(command),
         cwd=directory,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=record,
         stderr=subprocess.STDOUT,
-        text=True,
+        start_new_session=True,
     ) as process:
         alarm = threading.Timer(timeout, process.terminate)
         alarm.start()
         try:
-            assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-            for line in process.stdout:
-                record.write(line)
-                tail.append(line.rstrip())
-            status = process.wait()
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
         finally:
             alarm.cancel()
-    return None if status == 0 else [line for line in tail if line]
+
+
+def _last_lines(log: Path, began: int) -> list[str]:
+    with log.open("rb") as file:
+        file.seek(max(began, log.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()
+    return [line.rstrip() for line in lines[-TAIL_LINES:] if line.strip()]

@@ -43,7 +43,7 @@ def release(environment: Environment, progress: Progress, version: str) -> None:
                 f"({wanted.artifact_sha256}). It was changed after training; train it anew."
             )
         environment.release.write(wanted)
-        environment.stack.up(progress, f"serve version {version}")
+        _serve(environment, progress, f"serve version {version}")
 
 
 def rollback(environment: Environment, progress: Progress) -> None:
@@ -54,4 +54,10 @@ def rollback(environment: Environment, progress: Progress) -> None:
     """
     with environment.exclusively("rollback"):
         previous = environment.release.step_back()
-        environment.stack.up(progress, f"serve version {previous.version} again")
+        _serve(environment, progress, f"serve version {previous.version} again")
+
+
+def _serve(environment: Environment, progress: Progress, name: str) -> None:
+    for mended in environment.stack.prepare():
+        progress.say(f"engine state: {mended}")
+    environment.stack.up(progress, name)

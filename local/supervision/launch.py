@@ -47,15 +47,15 @@ def wait(targets: list[str], patience: float) -> None:
 
 
 def main(words: list[str]) -> None:
-    """`--death SIGNAL --patience SECONDS [--wait TARGET]... -- COMMAND...`."""
+    """`--death SIGNAL --patience SECONDS [--parent PID] [--wait TARGET]... -- COMMAND...`."""
     split = words.index("--")
     options, command = words[:split], words[split + 1 :]
     pairs = list(zip(options[::2], options[1::2], strict=True))
-    parent = os.getppid()
+    parent = next((int(value) for name, value in pairs if name == "--parent"), os.getppid())
     death = next(value for name, value in pairs if name == "--death")
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.Signals[f"SIG{death}"])
     if os.getppid() != parent:
-        sys.exit("launch: the supervisor ended first")
+        sys.exit("launch: the process that this one is tied to ended first")
     patience = float(next(value for name, value in pairs if name == "--patience"))
     wait([value for name, value in pairs if name == "--wait"], patience)
     os.execv(command[0], command)  # noqa: S606 - replacing itself by the program is its purpose

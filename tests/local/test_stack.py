@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from local.errors import LocalError
+from local.instance import Instance
+from local.progress import Progress
+from local.stack import Stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENGINE = """#!/bin/sh
+case "$1 $2" in
+"stack ls") echo '[{"name": "local"}]' ;;
+"stack export") echo '{"deployment": {}}' ;;
+"up --stack") for line in $(seq 100); do echo "line $line"; done; exit 3 ;;
+esac
+"""
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Instance:
+    instance = Instance(name="stack-test", checkout=tmp_path, cache=tmp_path / "cache")
+    instance.bin.mkdir(parents=True)
+    engine = instance.bin / "pulumi"
+    engine.write_text(ENGINE)
+    engine.chmod(0o755)
+    return instance
+
+
+def _lock(instance: Instance, pid: int, age: float = 0) -> Path:
+    lock = instance.pulumi_state / ".pulumi" / "locks" / "organization" / "lock.json"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(json.dumps({"pid": pid}))
+    written = time.time() - age
+    os.utime(lock, (written, written))
+    return lock
+
+
+def test_the_lock_of_a_dead_process_is_broken(instance: Instance) -> None:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    lock = _lock(instance, process.pid)
+    assert str(process.pid) in Stack(instance, {}).prepare()[0]
+    assert not lock.exists()
+
+
+def test_the_lock_of_a_living_process_is_respected(instance: Instance) -> None:
+    lock = _lock(instance, os.getpid())
+    with pytest.raises(LocalError, match=str(os.getpid())):
+        Stack(instance, {}).prepare()
+    assert lock.exists()
+
+
+def test_a_process_that_is_younger_than_the_lock_only_has_the_number_of_its_holder(
+    instance: Instance,
+) -> None:
+    age = time.time() - psutil.Process().create_time() + 60
+    lock = _lock(instance, os.getpid(), age)
+    assert Stack(instance, {}).prepare()
+    assert not lock.exists()
+
+
+def test_a_lock_that_was_half_written_is_broken(instance: Instance) -> None:
+    lock = _lock(instance, 1)
+    lock.write_text('{"pid": 1')
+    assert Stack(instance, {}).prepare()
+    assert not lock.exists()
+
+
+def test_a_failed_update_is_told_with_its_last_lines(instance: Instance) -> None:
+    with pytest.raises(LocalError) as caught:
+        Stack(instance, {}).up(Progress(), "bring up everything")
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("bring up everything failed")
+    assert lines[-1] == "line 100"
+    assert len(lines) < 70
+
+
+def test_a_second_update_does_not_tell_the_lines_of_the_first(instance: Instance) -> None:
+    instance.logs.mkdir(parents=True)
+    (instance.logs / "pulumi.log").write_text("of yesterday\n")
+    with pytest.raises(LocalError) as caught:
+        Stack(instance, {}).up(Progress(), "bring up everything")
+    assert "yesterday" not in str(caught.value)
+    assert (instance.logs / "pulumi.log").read_text().startswith("of yesterday\nline 1\n")
