@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from local.cluster.binaries import node_path
+from local.cluster.binaries import installed, node_path
 from local.cluster.birth import Specification
 from local.cluster.cgroups import PODS, Cgroups
 from local.cluster.layout import SERVICE_NETWORK
@@ -148,12 +148,29 @@ class Machine:
         while self.cgroups.processes() and time.monotonic() < deadline:
             self.cgroups.signal(signal.SIGKILL)
             time.sleep(0.05)
+        self._unmount()
         self.link.disconnect()
+        self.link.forget_namespace()
         self.cgroups.remove()
         if self._instance.run.is_dir():
             for entry in self._instance.run.iterdir():
                 if entry.name != "checkout":
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def _unmount(self) -> None:
+        """Take away mounts on the host's side, below which nothing can be used or removed.
+
+        The node makes none there; whoever looked into it may have.
+        """
+        for place in reversed(self._mounts()):  # a later one may lie on an earlier one
+            command = [str(installed("umount", "mount")), "--lazy", place]
+            subprocess.run(command, check=False, capture_output=True, timeout=KILL_SECONDS)  # noqa: S603 - our own words
+
+    def _mounts(self) -> list[str]:
+        folders = (str(self._layout.root), str(self._instance.run))
+        places = (line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines())
+        unescaped = (place.replace("\\040", " ") for place in places)
+        return [place for place in unescaped if any(_within(place, folder) for folder in folders)]
 
     def forget(self) -> None:
         """Remove the folder under /run, and its parent with the last instance."""
@@ -168,13 +185,9 @@ class Machine:
         found += [f"control group {folder}" for folder in self.cgroups.folders()]
         if self.link.exists():
             found.append(f"network interface {self._instance.interface}")
-        if (Path("/run/netns") / name).exists():
+        if self.link.named_namespace.exists():
             found.append(f"network namespace {name}")
-        places = (str(self._layout.root), str(self._instance.run))
-        for line in Path("/proc/self/mounts").read_text().splitlines():
-            place = line.split()[1]
-            if place.startswith(places):
-                found.append(f"mount {place}")
+        found += [f"mount {place}" for place in self._mounts()]
         if self._instance.run.exists():
             found.append(f"folder {self._instance.run}")
         return found
@@ -209,6 +222,10 @@ class Machine:
             service_network=str(SERVICE_NETWORK),
             supervisor=supervisor,
         )
+
+
+def _within(place: str, folder: str) -> bool:
+    return place == folder or place.startswith(f"{folder}/")
 
 
 def _tail(log: Path, lines: int = 5) -> str:

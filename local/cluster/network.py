@@ -61,6 +61,16 @@ class Link:
             if self.exists():  # or the kernel, which removes it with the namespace, was faster
                 raise
 
+    @property
+    def named_namespace(self) -> Path:
+        """Where `ip netns` would keep a namespace of the node's name."""
+        return Path("/run/netns") / self._instance.namespace
+
+    def forget_namespace(self) -> None:
+        """Remove the name, if somebody gave the node's network namespace one; the name keeps it alive."""
+        if self.named_namespace.exists():
+            _ip("netns", "delete", self._instance.namespace)
+
     def exists(self) -> bool:
         """Whether the host's end is there."""
         return (Path("/sys/class/net") / self._instance.interface).exists()

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 2.0
 
+FORGOTTEN = {
+    "empty": "lost: its kept memory is gone as a whole, and it started with none",
+    "kept": "what it lost at an earlier start has not been rebuilt since",
+}
+
 
 class Recollection:
     """Asks one emulator."""
@@ -46,9 +51,13 @@ class Recollection:
             health = self.health()
         except OSError as error:
             return [f"the AWS emulator can't be asked: {error}"]
-        if health["recollection"] in {"empty", "kept"} or str(health["generation"]) == self._last_accepted():
+        accepted, kind = self._last_accepted(), health["recollection"]
+        if str(health["generation"]) == accepted:
             return []
-        return [f"AWS emulator: {health['recollection']}: {health['detail']}"]
+        if kind in {"empty", "kept"}:
+            # By itself it knows of nothing amiss: its folder went as a whole, or the loss was a start before.
+            return [f"AWS emulator: {FORGOTTEN[kind]}"] if accepted else []
+        return [f"AWS emulator: {kind}: {health['detail']}"]
 
     def accept(self) -> None:
         """Note that what it forgot has been rebuilt."""
