@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
-.PHONY: help setup up stop down clean purge status shell env release rollback test lint rehearse verify verify-down lock
+.PHONY: help setup up stop down clean purge status shell env release rollback test lint rehearse verify chaos verify-down lock
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,10 +49,14 @@ rehearse: setup ## bring an environment up on throwaway emulators, check it, des
 	@$(RUN) rehearse $(or $(STACK),local)
 
 test: setup ## the suite that needs no root and no environment
-	@$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not environment and not teardown"
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not environment and not chaos and not teardown"
 
 verify: setup ## the suite that drives what runs
 	@$(VENV)/bin/python -m pytest -m environment tests/environment
+
+chaos: setup ## kill everything at random moments, see that `make up` repairs it (SEED=n, KILLS=n, CASES=short)
+	@CHAOS_SEED=$(SEED) CHAOS_KILLS=$(KILLS) CHAOS_CASES=$(CASES) \
+		$(VENV)/bin/python -m pytest -m chaos tests/chaos
 
 verify-down: setup ## after `make down`: look for anything it left
 	@$(VENV)/bin/python -m pytest -m teardown tests/environment
