@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 180
 HEAL_SECONDS = 150
 """For a node's program to come back without a hand, and the service with it."""
-USUAL = {Scene.NOTHING: 6.0, Scene.NO_STACK: 3.5, Scene.DRIFT: 1.7, Scene.STOPPED: 3.0, Scene.COMPLETE: 1.0}
+MORE_SECONDS = {Scene.NOTHING: 80, Scene.NO_STACK: 30, Scene.DRIFT: 8, Scene.STOPPED: 30, Scene.COMPLETE: 0}
 """How much longer than one with nothing to do a `make up` takes; a first guess, corrected by each case."""
 
 
@@ -95,7 +95,7 @@ class Matrix:
 
     def kill_up(self, kill: Kill, case: Case) -> None:
         """Start `make up`, kill what is to be killed at its moment, and converge."""
-        expected = self._expected.get(kill.scene, self.idle_seconds * USUAL[kill.scene])
+        expected = self._expected.get(kill.scene, self.idle_seconds + MORE_SECONDS[kill.scene])
         with Running("up") as up:
             if kill.victim in LATE:
                 reached = up.wait_until(0, lambda: up.has(Victim.ENGINE))
