@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -82,6 +83,8 @@ def cut_power(instance: Instance) -> list[str]:
 
 def plant_interface(instance: Instance) -> list[str]:
     """A bridge where the link would be, with its address, and a name for the network namespace."""
+    gone = wait_for(lambda: str(Path("/sys/class/net", instance.interface).exists() or ""), DEAD_SECONDS)
+    assert not gone, "the kernel removes the dead node's own link a moment after its namespace"
     _run("ip", "link", "add", instance.interface, "type", "bridge")
     _run("ip", "address", "add", f"{instance.host_address}/30", "dev", instance.interface)
     _run("ip", "link", "set", instance.interface, "up")

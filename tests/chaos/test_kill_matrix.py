@@ -46,6 +46,7 @@ def case(request: pytest.FixtureRequest, matrix: Matrix) -> Iterator[Case]:
     """A case whose failed checks fail the test, in the report whatever happens."""
     case = Case(group=request.function.__name__, name=request.node.name)
     matrix.report.cases.append(case)
+    matrix.complete()
     yield case
     matrix.report.write()
 

@@ -104,6 +104,24 @@ def changed(kind: ResourceType, old: Properties, new: Properties, computed: Iter
     ]
 
 
+def undone(kind: ResourceType, inputs: Properties, outputs: Properties, computed: Iterable[str]) -> set[str]:
+    """Properties that the last outputs don't show as they were asked for: what a failure half-way left.
+
+    The engine keeps the inputs of a failed creation or update as if all of them had been brought about.
+    """
+    chosen = set(computed)
+    found = set()
+    for name in {name for part in kind.parts for name in part.properties}:
+        asked, actual = inputs.get(name), outputs.get(name)
+        if asked is None:
+            left = name not in chosen and meaning(kind, name, actual) is not None
+        else:
+            left = not matches(kind, name, asked, actual)
+        if left:
+            found.add(name)
+    return found
+
+
 def difference(kind: ResourceType, old: Properties, new: Properties, computed: Iterable[str]) -> Diff:
     """Each change by its path, with whether it needs a new resource and whether the old one must go first."""
     names = changed(kind, old, new, computed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine.aws import functions, recorded, sdk, table
 from local.engine.aws.adoption import Adoption
-from local.engine.aws.comparison import DEFAULTS_KEY, changed, difference, matches
+from local.engine.aws.comparison import changed, difference, undone
 from local.engine.aws.connection import AwsError, Connection
 from local.engine.aws.naming import with_name
 from local.engine.aws.observation import (
@@ -209,17 +209,16 @@ class AwsProvider(Provider):
         aws = self._aws(call.inputs)
         wanted = self._wanted(call.resource, kind, call.inputs)
         names = set(changed(kind, call.old_inputs, _ignoring(call), computed(kind)))
-        done = dict(call.old_inputs)
+        names |= undone(kind, call.inputs, call.old_outputs, computed(kind))
+        observation = Observation(kind, aws, self._default_tags)
         try:
             for part in kind.parts:
                 if names & set(part.properties):
                     part.put(aws, call.identity, wanted)
-                    done = {name: value for name, value in done.items() if name not in part.properties}
-                    done |= {name: call.inputs[name] for name in part.properties if name in call.inputs}
             self._put_tags(kind, aws, call.identity, wanted, call.old_outputs)
-            return Observation(kind, aws, self._default_tags).settled(call.identity, call.inputs)
+            return observation.settled(call.identity, call.inputs)
         except ProviderError as error:
-            raise PartialFailureError(call.identity, call.old_outputs, [str(error)], inputs=done) from error
+            raise _half_made(observation, call.identity, call.inputs, error) from error
 
     def delete(
         self, resource: Resource, identity: str, inputs: Properties, outputs: Properties, *, timeout: float
@@ -268,7 +267,8 @@ class AwsProvider(Provider):
             return
         if known is not None and reveal(known.get("tagsAll") or {}) == visible(wanted.tags):
             return
-        about = reveal(known) if known else kind.read(aws, identity, {}) or {}
+        seen = known is not None and "tagsAll" in known  # not where a failure left nothing to be seen
+        about = reveal(known) if known and seen else kind.read(aws, identity, {}) or {}
         present = kind.tagging.read(aws, identity, about)
         gone = [name for name in present if name not in wanted.tags and not name.startswith("aws:")]
         fresh = {name: value for name, value in wanted.tags.items() if present.get(name) != value}
@@ -281,18 +281,17 @@ class AwsProvider(Provider):
 def _half_made(
     observation: Observation, identity: str, inputs: Properties, error: ProviderError
 ) -> PartialFailureError:
-    """What exists already is put on record, so that the next update can go on from there."""
+    """What exists already is put on record, so that the next update can go on from there.
+
+    It is the outputs that say how far things came: the engine records the inputs as they were asked for.
+    """
     kind = observation.kind
     try:
         outputs = observation.settled(identity, inputs)
-    except ProviderError:
-        outputs = dict(inputs)
-    kept = {
-        name: value
-        for name, value in inputs.items()
-        if name in {kind.name, DEFAULTS_KEY} or matches(kind, name, value, outputs.get(name))
-    }
-    return PartialFailureError(identity, outputs, [str(error)], inputs=kept)
+    except ProviderError:  # nothing can be seen, so nothing that has a call of its own counts as done
+        apart = {name for part in kind.parts for name in part.properties} | {"tags", "tagsAll"}
+        outputs = {name: value for name, value in inputs.items() if name not in apart}
+    return PartialFailureError(identity, outputs, [str(error)])
 
 
 def _ignoring(call: UpdateCall) -> Properties:

@@ -37,11 +37,16 @@ def _client(endpoint: str, service: str) -> Any:
 
 @dataclass
 class State:
-    """What the engine keeps of a resource."""
+    """What the engine keeps of a resource.
+
+    After a failure half-way it keeps the inputs that were asked for, whatever the provider says was done of
+    them, and updates the resource the next time though nothing in it changed.
+    """
 
     identity: str
     inputs: Properties
     outputs: Properties
+    unfinished: bool = False
 
 
 @dataclass
@@ -104,17 +109,22 @@ class Engine:
                 self._create(token, name, fresh)
                 self._delete(token, name, old)
             return "replaced"
-        if diff.changes == provider_pb2.DiffResponse.DIFF_NONE:
+        if diff.changes == provider_pb2.DiffResponse.DIFF_NONE and not old.unfinished:
             return "same"
-        response = self.stub.Update(
-            provider_pb2.UpdateRequest(
-                id=old.identity,
-                urn=urn,
-                olds=encode(old.outputs),
-                old_inputs=encode(old.inputs),
-                news=encode(checked),
-            )
+        request = provider_pb2.UpdateRequest(
+            id=old.identity,
+            urn=urn,
+            olds=encode(old.outputs),
+            old_inputs=encode(old.inputs),
+            news=encode(checked),
         )
+        try:
+            response = self.stub.Update(request)
+        except grpc.RpcError as error:
+            half = half_made(error)
+            if half is not None:
+                self.states[name] = State(old.identity, checked, decode(half.properties), unfinished=True)
+            raise
         self.states[name] = State(old.identity, checked, decode(response.properties))
         return "updated"
 
@@ -132,7 +142,7 @@ class Engine:
         except grpc.RpcError as error:
             half = half_made(error)
             if half is not None:
-                self.states[name] = State(half.id, decode(half.inputs), decode(half.properties))
+                self.states[name] = State(half.id, inputs, decode(half.properties), unfinished=True)
             raise
         self.states[name] = State(response.id, inputs, decode(response.properties))
 

@@ -390,7 +390,6 @@ def test_a_failure_half_way_leaves_a_true_state_that_the_next_update_repairs(
         with pytest.raises(grpc.RpcError, match="the wire was cut"):
             engine.up(KEY, "key", wanted)
     state = engine.states["key"]
-    assert state.inputs == {"description": "raw"}
     assert state.outputs["enableKeyRotation"] is False
     assert engine.up(KEY, "key", wanted) == "updated"
     assert engine.states["key"].identity == state.identity
@@ -413,8 +412,55 @@ def test_an_update_that_fails_half_way_says_what_was_done(
         patch.setattr(Aws, "call", failing)
         with pytest.raises(grpc.RpcError, match="the wire was cut"):
             engine.up(KEY, "key", wanted)
+    assert engine.states["key"].outputs["description"] == "cooked"
+    assert engine.states["key"].outputs["isEnabled"] is True
     assert engine.up(KEY, "key", wanted) == "updated"
     assert engine.states["key"].outputs["isEnabled"] is False
+    assert (
+        engine.client("kms").describe_key(KeyId=engine.states["key"].identity)["KeyMetadata"]["Enabled"]
+        is False
+    )
+    assert engine.up(KEY, "key", wanted) == "same"
+
+
+def test_what_an_update_left_undone_is_done_by_the_next_though_that_one_wants_something_else(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {**TABLE_INPUTS, "ttl": {"attributeName": "until", "enabled": True}}
+    call = Aws.call
+
+    def failing(self: Aws, service: str, operation: str, /, **parameters: Any) -> Any:
+        if operation == "update_time_to_live":
+            raise ProviderError("the wire was cut")
+        return call(self, service, operation, **parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Aws, "call", failing)
+        with pytest.raises(grpc.RpcError, match="the wire was cut"):
+            engine.up(TABLE, "predictions", asked)
+    engine.up(TABLE, "predictions", {**asked, "pointInTimeRecovery": {"enabled": True}})
+    name = engine.states["predictions"].identity
+    told = engine.client("dynamodb").describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert told["TimeToLiveStatus"] == "ENABLED"
+
+
+def test_what_an_update_failed_to_take_away_is_taken_away_by_the_next(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = '{"Version": "2012-10-17", "Statement": []}'
+    bounded = {"assumeRolePolicy": trust, "permissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+    engine.up(ROLE, "serve", bounded)
+
+    def failing(*_: Any, **__: Any) -> Any:
+        raise ProviderError("the wire was cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Aws, "attempt", failing)
+        with pytest.raises(grpc.RpcError, match="the wire was cut"):
+            engine.up(ROLE, "serve", {"assumeRolePolicy": trust})
+    engine.up(ROLE, "serve", {"assumeRolePolicy": trust})
+    role = engine.client("iam").get_role(RoleName=engine.states["serve"].identity)["Role"]
+    assert "PermissionsBoundary" not in role
 
 
 # Secrets
