@@ -25,6 +25,8 @@ PLACE = CHECKOUT / ".plinth" / "existing" / "place.json"
 REQUIREMENTS = CHECKOUT / "requirements"
 LOCKS = ("bootstrap.txt", "dev.txt")
 MINIMUM_PYTHON = (3, 11)
+PATIENCE = {"PIP_DEFAULT_TIMEOUT": "20", "PIP_RETRIES": "2", "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "2"}
+"""An index that does not answer is given up within two minutes; whoever sets these decides otherwise."""
 
 
 class BootstrapError(Exception):
@@ -83,11 +85,15 @@ def wanted_stamp() -> str:
 
 def _run(*command: str | Path) -> None:
     try:
-        subprocess.run([str(part) for part in command], check=True, cwd=CHECKOUT)  # noqa: S603 - our own words
+        subprocess.run(  # noqa: S603 - our own words
+            [str(part) for part in command], check=True, cwd=CHECKOUT, env={**PATIENCE, **os.environ}
+        )
     except subprocess.CalledProcessError as error:
         words = " ".join(str(part) for part in command[:4])
         raise BootstrapError(
-            f"`{words} ...` ended with status {error.returncode}; its own words stand above."
+            f"`{words} ...` ended with status {error.returncode}; its own words stand above. If the package "
+            "index is what it can't reach: check the network, HTTPS_PROXY and SSL_CERT_FILE, or name another "
+            "index by UV_DEFAULT_INDEX and PIP_INDEX_URL."
         ) from error
 
 

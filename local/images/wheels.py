@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from local.images.base import Platform
     from local.images.commands import Commands
+
+PATIENCE = {"PIP_DEFAULT_TIMEOUT": "20", "PIP_RETRIES": "2"}
+"""An index that does not answer is given up within two minutes; whoever sets these decides otherwise."""
 
 HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 
@@ -54,6 +58,7 @@ def ensure(requirements: Path, folder: Path, platform: Platform, commands: Comma
             *("--dest", folder, "--requirement", requirements),
         ],
         log=f"wheels-{requirements.stem}",
+        environment={**PATIENCE, **os.environ},
     )
     hashes = set(HASH.findall(requirements.read_text()))
     found = {

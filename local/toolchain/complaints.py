@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from local.errors import LocalError
@@ -24,6 +25,7 @@ _NETWORK = re.compile(
 )
 _TAMPERED = re.compile(r"checksum mismatch|SECURITY ERROR|missing go\.sum entry|verifying module")
 _MEMORY = re.compile(r"signal: killed|cannot allocate memory|out of memory")
+_CLOCK = re.compile(r"certificate has expired or is not yet valid")
 _OLD_GO = re.compile(r"requires go >= (\S+)")
 
 
@@ -76,16 +78,32 @@ def _cause(failure: Failure, cache: Path) -> str:
             f"it needs Go {old[1].rstrip(';')}, and {failure.go.executable} is {have}. Install a newer Go, "
             "or take Go off PATH and let Plinth fetch its own."
         )
-    if _NETWORK.search(text):
-        proxy = without_credentials(failure.go.run(failure.recipe.folder, "env", "GOPROXY").stdout.strip())
-        return (
-            f"modules can't be downloaded through GOPROXY={proxy}. Check the network, HTTPS_PROXY and "
-            "SSL_CERT_FILE, or name a proxy that answers: GOPROXY=https://... make up. What was built "
-            "stays built."
-        )
+    if _NETWORK.search(text) or _CLOCK.search(text):
+        return _out_of_reach(failure)
     if _MEMORY.search(text) or failure.status < 0:
         return (
             "the compiler was killed, most likely for want of memory. Free some, or compile less at once: "
             "GOMAXPROCS=1 make up. What was compiled stays compiled."
         )
     return f"Go ended with status {failure.status}."
+
+
+def _out_of_reach(failure: Failure) -> str:
+    """Modules can't be had: because nobody answers, because dates are refused, or for what Go itself says."""
+    if failure.go.offline:
+        return (
+            f"modules are missing here and no module proxy can be reached: {failure.go.offline}. Check the "
+            "network, HTTPS_PROXY and SSL_CERT_FILE, or name a proxy that answers: GOPROXY=https://... make "
+            "up. What was built stays built."
+        )
+    if _CLOCK.search(failure.output):
+        return (
+            "a certificate is refused for its dates, so this machine's clock, which says "
+            f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, is most likely wrong. Set it, and run again."
+        )
+    proxy = without_credentials(failure.go.run(failure.recipe.folder, "env", "GOPROXY").stdout.strip())
+    return (
+        f"modules can't be downloaded through GOPROXY={proxy}. Check the network, HTTPS_PROXY and "
+        "SSL_CERT_FILE, or name a proxy that answers: GOPROXY=https://... make up. What was built "
+        "stays built."
+    )

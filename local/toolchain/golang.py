@@ -36,11 +36,13 @@ class Go:
         executable: the `go` command.
         version: its version.
         settings: variables in front of the user's own; where its caches lie.
+        offline: why no module proxy can be reached; empty if one can.
     """
 
     executable: Path
     version: tuple[int, int, int]
     settings: Mapping[str, str] = field(default_factory=dict)
+    offline: str = ""
 
     def environment(self, scratch: Path | None = None) -> dict[str, str]:
         """The user's environment, with what decides the result replaced by our own.

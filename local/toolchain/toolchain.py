@@ -14,6 +14,7 @@ from local.toolchain.build import build, prefetch, slot_of
 from local.toolchain.gocaches import GoCaches
 from local.toolchain.golang import find_go, wheel_slot
 from local.toolchain.installed import find
+from local.toolchain.reach import silence
 from local.toolchain.recipes import RECIPES, Recipe, Tool
 from local.toolchain.store import Store, Usage, explained
 
@@ -147,12 +148,22 @@ def ensure(
     missing = [recipes[tool] for tool in wanted if tool not in ready]
     if missing:
         go = find_go(store, max(recipe.go_version for recipe in missing), progress)
-        go = replace(go, settings=caches.variables())
+        go = _within_reach(replace(go, settings=caches.variables()), missing[0], progress)
         with caches.in_use():
             for recipe, folder in _build_all(missing, go, store, progress):
                 ready[recipe.tool] = _provided(recipe, folder)
     _drop(caches, progress)
     return Toolchain({tool: ready[tool] for tool in wanted})
+
+
+def _within_reach(go: Go, recipe: Recipe, progress: Progress) -> Go:
+    """Go as it is where a module proxy answers, else one that asks nobody."""
+    proxies = go.run(recipe.folder, "env", "GOPROXY").stdout.strip()
+    silent = silence(proxies, recipe.module) if recipe.module else ""
+    if not silent:
+        return go
+    progress.say(f"no module proxy can be reached ({silent}); building from what is on this machine already")
+    return replace(go, settings={**go.settings, "GOPROXY": "off"}, offline=silent)
 
 
 def _drop(caches: GoCaches, progress: Progress) -> None:

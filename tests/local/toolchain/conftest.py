@@ -56,6 +56,7 @@ class Workshop:
         monkeypatch.setenv("FAKE_GO_CALLS", str(self.calls))
         monkeypatch.setenv("FAKE_GO_MODULE", str(self.module))
         monkeypatch.delenv("FAKE_GO_FAILS", raising=False)
+        monkeypatch.setattr("local.toolchain.toolchain.silence", lambda *_: "")
         self.program("go", FAKE_GO)
 
     def program(self, name: str, text: str) -> Path:
