@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from policies.core.buckets import BUCKET, is_log_target, is_trail_bucket
 from policies.core.build import NOT_TRUE, OWN_KEY, attached_rule, property_rule, resource_rule, stack_rule
+from policies.core.documents import shown, statements
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.selection import PLAN, SELECTION, VAULT, is_selected, rules_of, stays
 from policies.core.values import show
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from policies.core.resources import Resource
 
 LOCK: Final = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
+VAULT_POLICY: Final = "aws:backup/vaultPolicy:VaultPolicy"
 TESTING: Final = "aws:backup/restoreTestingPlan:RestoreTestingPlan"
 TESTING_SELECTION: Final = "aws:backup/restoreTestingSelection:RestoreTestingSelection"
 STATEFUL: Final = (
@@ -52,6 +54,10 @@ def _kept(plan: Resource, context: Context) -> Iterator[Problem]:
             yield Problem(
                 days.path, show(days.value), "Set deleteAfter to at least the setting `minimum_days`."
             )
+        for copy in rule.at("copyActions").items():
+            kept = copy.at("lifecycle", "deleteAfter")
+            if kept.present() and (kept.number() or 0) < context.number("minimum_days"):
+                yield Problem(kept.path, show(kept.value), "Keep copies as long as what they are copies of.")
 
 
 def _scheduled(plan: Resource, _context: Context) -> Iterator[Problem]:
@@ -80,7 +86,23 @@ def _tested(plan: Resource, context: Context) -> Iterator[Problem]:
             )
 
 
+def _no_stranger(policy: Resource, _context: Context) -> Iterator[Problem]:
+    for statement in statements(policy.at("policy")):
+        if statement.allows and statement.public and not statement.narrowed:
+            yield Problem(statement.path, shown(statement))
+
+
 RULES: Final[tuple[Rule, ...]] = (
+    resource_rule(
+        "backup-no-public-policy",
+        (VAULT_POLICY,),
+        _no_stranger,
+        title="No vault is open to everybody",
+        topic=Topic.ACCESS,
+        severity=Severity.CRITICAL,
+        public_ids=(),
+        remediation="Name the principals, or tie the statement to our account.",
+    ),
     property_rule(
         "backup-own-key",
         (VAULT,),

@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--helm", default="helm", help="the helm command")
     render.set_defaults(run=_render)
     broken.add_argument("--at-least", type=int, default=0, help="fail with fewer mutants than this")
+    broken.add_argument("--explained", action="store_true", help="fail if a survivor has no known reason")
     broken.set_defaults(run=_mutants)
     return parser
 
@@ -170,6 +171,8 @@ def _mutants(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     outcome = mutants.hunt(RULES, inputs.stack, inputs.settings)
     print(mutants.text(outcome))  # noqa: T201 - the command line's own output
+    if options.explained and mutants.unexplained(outcome):
+        return FAILED
     return PASSED if len(outcome.mutants) >= options.at_least else FAILED
 
 

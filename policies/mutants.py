@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Fingerprint = tuple[str, str, str, str]
 EXTERNAL: Final = ("aws:", "kubernetes:")
 
+UNEXPLAINED: Final = "unexplained"
 EXPLAINED: Final = (
     (
         r"batch/v1:(Job|CronJob)::.*(Probe|topologySpread)",
@@ -30,10 +32,25 @@ EXPLAINED: Final = (
         "a second lock: the bucket's default key is judged, no public control asks for more",
     ),
     (r"aws:iam/\w+:RolePolicy.*condition removed", "a second lock: action and resource are exact without it"),
-    (r"BucketPolicy.*principal made everybody", "its condition still ties the statement to our account"),
     (
-        r"tags\.(project|managed-by|component)",
-        "describes; the required tags are owner, class, cost centre, environment",
+        r"(retainOnDelete|protect) (retention|protection) taken off",
+        "it guards or watches a store and can be declared again; the store itself and its key are judged",
+    ),
+    (r"MetricAlarm", "tells of trouble and lets nobody in; no listed control asks for alarms"),
+    (r"RestoreTestingSelection.*removed", "what another selection names is still restored by the plan"),
+    (
+        r"VaultPolicy.*(denial|condition|::[\w-]+  removed)",
+        "a second lock: the vault's own lock keeps the backups",
+    ),
+    (r"routeTableAssociation|RouteTable", "without it a subnet has no way out: nothing opens"),
+    (r"enableDns(Hostnames|Support)|privateDnsEnabled", "without private names calls fail: nothing opens"),
+    (r"VpcEndpoint.*removed", "private pods don't call this service, by the setting of network-endpoints"),
+    (r"multiRegion flipped", "without a replica a copy elsewhere can't be opened: nothing opens here"),
+    (r"defaultSecurityGroup.*description", "AWS names this group itself; its rules are judged"),
+    (r"RedriveAllowPolicy", "says whose dead letters a queue takes, and lets nobody read them"),
+    (
+        r"(BucketPolicy|kms/key:Key|TopicPolicy|QueuePolicy|VaultPolicy).*principal made everybody",
+        "its condition still ties the statement to our account",
     ),
     (r"aws:kms/alias:Alias|openIdConnectProvider", "a name or an issuer: what it leads to is judged"),
     (
@@ -115,16 +132,41 @@ def _spelled(path: Path) -> str:
 def hunt(rules: Iterable[Rule], stack: Stack, settings: Settings) -> Outcome:
     """Run the rules on each mutant; it is caught if a finding appears that the stack itself doesn't have."""
     held = tuple(rules)
+    stack = Stack([declared(resource) for resource in stack.resources], resolved=True)
     hunter = _Hunter(held, stack, settings)
     strict = _Hunter(held, stack, config.complete({}, held, where="defaults"))
     mutants = tuple(generate(stack))
     survivors = tuple(
-        (mutant, _reason(mutant, held, strict)) for mutant in mutants if not hunter.catches(mutant)
+        (mutant, _reason(mutant, held, hunter, strict)) for mutant in mutants if not hunter.catches(mutant)
     )
     return Outcome(mutants, survivors)
 
 
-def _reason(mutant: Mutant, rules: tuple[Rule, ...], strict: _Hunter) -> str:
+def declared(resource: Resource) -> Resource:
+    """A resource with what the program asked for, and of the rest only what names it.
+
+    A provider reads back what other resources did: a topic's output has the policy that a TopicPolicy gave
+    it. Broken in one place, such a property would still stand in the other, as no broken program leaves it.
+    """
+    if not resource.inputs:
+        return resource
+    kept = {
+        key: value
+        for key, value in resource.props.items()
+        if key in resource.inputs or (isinstance(value, str) and '"Statement"' not in value)
+    }
+    return replace(resource, props=kept)
+
+
+def unexplained(outcome: Outcome) -> list[Mutant]:
+    """Survivors for whose survival nobody has given a reason."""
+    return [mutant for mutant, reason in outcome.survivors if reason.startswith(UNEXPLAINED)]
+
+
+def _reason(mutant: Mutant, rules: tuple[Rule, ...], hunter: _Hunter, strict: _Hunter) -> str:
+    broken = hunter.broken(mutant.resource)
+    if broken:
+        return f"{UNEXPLAINED}: the stack itself breaks {', '.join(broken)} here"
     caught = strict.catches(mutant)
     if caught:
         return f"{caught[0].rule.id} is not required, or looser, in this environment's config"
@@ -134,8 +176,9 @@ def _reason(mutant: Mutant, rules: tuple[Rule, ...], strict: _Hunter) -> str:
             return reason
     applying = [rule.id for rule in rules if rule.covers(mutant.resource.type) and "aws:*" not in rule.types]
     if not applying:
-        return f"no rule judges {mutant.resource.type}"
-    return f"none of the {len(applying)} rules for this type reads {mutant.where or 'its absence'}"
+        return f"{UNEXPLAINED}: no rule judges {mutant.resource.type}"
+    what = mutant.where or "its absence"
+    return f"{UNEXPLAINED}: none of the {len(applying)} rules for this type reads {what}"
 
 
 class _Hunter:
@@ -157,6 +200,10 @@ class _Hunter:
             fresh = Stack(stack.resources, resolved=stack.resolved)
             self._before |= {_fingerprint(found) for found in self._across(fresh, rule)}
             self._asked[rule.id] = fresh.asked
+
+    def broken(self, resource: Resource) -> list[str]:
+        """The rules that the intact stack already breaks at a resource."""
+        return sorted({rule_id for rule_id, urn, _, _ in self._before if urn == resource.urn})
 
     def catches(self, mutant: Mutant) -> list[Finding]:
         """New findings that a mutant causes."""
@@ -192,5 +239,7 @@ def text(outcome: Outcome) -> str:
         for mutant, reason in outcome.survivors
     ]
     caught = len(outcome.mutants) - len(outcome.survivors)
+    reasons = Counter(reason for _, reason in outcome.survivors)
+    lines += [f"{count:5}  survived: {reason}" for reason, count in reasons.most_common()]
     lines.append(f"caught {caught} of {len(outcome.mutants)}")
     return "\n".join(lines)

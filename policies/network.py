@@ -17,6 +17,7 @@ from policies.core.build import (
     resource_rule,
     stack_rule,
 )
+from policies.core.documents import shown, statements
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import MalformedError, View, show
 
@@ -188,7 +189,26 @@ DESCRIBED: Final = Expect(
 )
 NOT_PUBLIC: Final = Expect("false or absent", lambda view, _: view.known() in (None, False, "false", ""))
 
+
+def _endpoint_of_ours(endpoint: Resource, _context: Context) -> Iterator[Problem]:
+    held = statements(endpoint.at("policy"))
+    if not held:
+        yield Problem("policy", "absent: everything for everybody", "Allow what our own account may do.")
+    for statement in held:
+        if statement.allows and statement.public and not statement.narrowed:
+            yield Problem(statement.path, shown(statement))
+
+
 RULES: Final[tuple[Rule, ...]] = (
+    resource_rule(
+        "network-endpoint-policy",
+        (ENDPOINT,),
+        _endpoint_of_ours,
+        title="What passes an endpoint belongs to our account, so that none takes data to a stranger's",
+        topic=Topic.ACCESS,
+        severity=Severity.MEDIUM,
+        remediation="Give the endpoint a policy that demands aws:PrincipalAccount or aws:ResourceAccount.",
+    ),
     attached_rule(
         "network-default-group",
         (VPC,),
@@ -242,7 +262,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.HIGH,
         public_ids=("EC2.18", "CKV_AWS_260"),
         remediation="Remove the rule, or name the addresses.",
-        settings={"ports": Setting(("443",), "ports that everybody may reach")},
+        settings={"ports": Setting((), "ports that everybody may reach")},
     ),
     property_rule(
         "network-no-public-addresses",

@@ -160,7 +160,7 @@ def _of_stack(resource: PolicyResource) -> Resource:
         type=canonical_type(resource.resource_type),
         name=resource.name,
         urn=resource.urn,
-        props=_Lazily(resource.props),
+        props=_Unknown() if PHASE.preview and not len(resource.props) else _Lazily(resource.props),
         depends={
             key: tuple(dependency.urn for dependency in found)
             for key, found in resource.property_dependencies.items()
@@ -168,6 +168,25 @@ def _of_stack(resource: PolicyResource) -> Resource:
         parent=resource.parent.urn if resource.parent else "",
         protect=bool(resource.opts.protect),
     )
+
+
+class _Unknown(Mapping[str, object]):
+    """All properties of a resource whose provider isn't configured yet, such as that of a cluster to be made.
+
+    The engine gives none for it at preview; taken as they are, they would all be absent.
+    """
+
+    def __getitem__(self, _key: str) -> object:
+        return UNKNOWN
+
+    def __contains__(self, _key: object) -> bool:
+        return True
+
+    def __iter__(self) -> Any:  # noqa: ANN401 - an iterator over nothing
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 class _Lazily(Mapping[str, object]):

@@ -69,7 +69,7 @@ class Gate:
             )
         if mutants:
             with self.progress.step(f"{self.stack}: mutants"):
-                self._ask("mutants", "mutants", *inputs.words, "--at-least", str(LEAST_MUTANTS))
+                self._ask("mutants", "mutants", *inputs.words, "--at-least", str(LEAST_MUTANTS), "--explained")
 
     def _config(self) -> Path:
         return PACK / "config" / f"{self.stack}.json"

@@ -24,7 +24,7 @@ SAFE_WHEN_TRUE: Final = re.compile(
     re.IGNORECASE,
 )
 UNSAFE_WHEN_TRUE: Final = re.compile(
-    r"public(?!acl|polic)|force|skip|bypass|privileg|^host|unauthenticated|automount|optional|escalation"
+    r"public(?!acl|polic)|force|skip(?!destroy)|bypass|privileg|^host|unauthenticated|automount|optional|escalation"
     r"|forcedestroy|endpointpublic|mappublic",
     re.IGNORECASE,
 )
@@ -34,15 +34,21 @@ DURATION: Final = re.compile(r"retention|days|window|deleteafter|period|expir", 
 SHORTER_IS_SAFER: Final = re.compile(r"automaticallyAfterDays", re.IGNORECASE)
 NO_DURATION: Final = frozenset(
     {
+        "changeableForDays",
+        "completionWindow",
         "daysAfterInitiation",
         "expirationSeconds",
         "messageRetentionSeconds",
         "periodSeconds",
         "rotationPeriodInDays",
+        "startWindow",
         "terminationGracePeriodSeconds",
+        "validationWindowHours",
     }
 )
 """Durations whose shortening leaves nothing unguarded."""
+OWNERSHIP_TAG: Final = re.compile(r"owner|class|cost|environment", re.IGNORECASE)
+"""Tags that say who answers for a resource and what is in it; all others only describe."""
 SUBSTITUTES: Final[Mapping[str, str]] = {
     "Enabled": "Disabled",
     "aws:kms": "AES256",
@@ -201,7 +207,8 @@ def _broken_number(key: str, value: float) -> Iterator[tuple[object, str]]:
 def _broken_text(path: Path, key: str, value: str, resource: Resource) -> Iterator[tuple[object, str]]:
     parent = str(path[-2]) if len(path) > 1 else ""
     if parent == "tags":
-        yield REMOVED, "tag removed"
+        if OWNERSHIP_TAG.search(key):
+            yield REMOVED, "tag removed"
         return
     if KEY_NAME.search(key) and key not in NO_KEY and "Public" not in key:
         yield REMOVED, "key removed"

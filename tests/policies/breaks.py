@@ -83,6 +83,7 @@ def together(*changes: Break) -> Break:
     return change
 
 
+OPENED = put("edge-https", "cidrIpv4", value="0.0.0.0/0")
 STAYING = cut("daily", "rules", 0, "copyActions")
 """Backups stay in their Region."""
 
@@ -371,8 +372,8 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     ],
     "network-flow-logs": [drop("flow-log"), put("flow-log", "trafficType", value="REJECT")],
     "network-no-open-admin-ports": [
-        put("edge-https", "fromPort", value=22),
-        put("edge-https", "ipProtocol", value="-1"),
+        together(OPENED, put("edge-https", "fromPort", value=22)),
+        together(OPENED, put("edge-https", "ipProtocol", value="-1")),
         put(
             "edge-group",
             "ingress",
@@ -392,10 +393,10 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             value=[{"protocol": "tcp", "fromPort": 22, "toPort": 22, "cidrBlocks": ["128.0.0.0/1"]}],
         ),
     ],
-    "network-no-open-risky-ports": [put("edge-https", "toPort", value=5432)],
+    "network-no-open-risky-ports": [together(OPENED, put("edge-https", "toPort", value=5432))],
     "network-only-allowed-ports": [
-        put("edge-https", "toPort", value=444),
-        put("edge-https", "fromPort", value=80),
+        OPENED,
+        put("edge-https", "cidrIpv4", value="::/0"),
     ],
     "network-no-public-addresses": [
         put("private-a", "mapPublicIpOnLaunch", value=True),
@@ -573,6 +574,11 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "kubernetes-no-latest": [
         main("image", value="serving:latest"),
         main("image", value="registry:5000/serving"),
+    ],
+    "backup-no-public-policy": [put("vault-policy", "policy", value=PUBLIC)],
+    "network-endpoint-policy": [
+        put("endpoint-s3", "policy", value=PUBLIC),
+        cut("endpoint-dynamodb", "policy"),
     ],
     "kubernetes-network-policy": [
         drop("workloads"),

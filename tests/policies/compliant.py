@@ -360,8 +360,11 @@ def cluster() -> list[Properties]:
 
 def network() -> list[Properties]:
     services = ("ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sqs", "sts")
-    interface = {"vpcId": "vpc", "vpcEndpointType": "Interface", "privateDnsEnabled": True, "tags": INTERNAL}
-    gateway = {"vpcId": "vpc", "vpcEndpointType": "Gateway", "tags": INTERNAL}
+    ours = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+    own = policy({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": ours})
+    common = {"vpcId": "vpc", "policy": own, "tags": INTERNAL}
+    interface = {**common, "vpcEndpointType": "Interface", "privateDnsEnabled": True}
+    gateway = {**common, "vpcEndpointType": "Gateway"}
     endpoints = [
         entry(
             "aws:ec2/vpcEndpoint:VpcEndpoint",
@@ -402,7 +405,7 @@ def network() -> list[Properties]:
         entry(
             "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
             "edge-https",
-            {**rule, "cidrIpv4": "0.0.0.0/0", "fromPort": 443, "toPort": 443, "description": "callers"},
+            {**rule, "cidrIpv4": "10.0.0.0/8", "fromPort": 443, "toPort": 443, "description": "callers"},
         ),
         *endpoints,
         entry(
@@ -496,6 +499,21 @@ def operations() -> list[Properties]:
             "aws:cloudwatch/logGroup:LogGroup",
             "trail-logs",
             {"retentionInDays": 400, "kmsKeyId": KEY, "tags": INTERNAL},
+        ),
+        entry(
+            "aws:backup/vaultPolicy:VaultPolicy",
+            "vault-policy",
+            {
+                "backupVaultName": "vault",
+                "policy": policy(
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "backup:DeleteRecoveryPoint",
+                        "Resource": "*",
+                    }
+                ),
+            },
         ),
         entry(
             "aws:backup/vault:Vault",

@@ -185,6 +185,14 @@ def test_a_relation_that_nobody_knows_is_undecided(preview: Engine) -> None:
     assert held.enforcementLevel == analyzer_pb2.ADVISORY
 
 
+def test_what_a_provider_that_is_not_there_yet_tells_nothing_of_is_undecided(preview: Engine) -> None:
+    # The Kubernetes provider of a cluster to be made has no kubeconfig at preview.
+    found = preview.stack(of_stack("kubernetes:core/v1:Namespace", "workspace", {}))
+    (held,) = [one for one in found if one.policyName == "kubernetes-default-deny"]
+    assert held.enforcementLevel == analyzer_pb2.ADVISORY
+    assert "cannot-decide" in held.message
+
+
 def test_the_compliant_environment_passes_every_stack_rule(update: Engine) -> None:
     resources = [
         of_stack(
