@@ -69,7 +69,8 @@ class Gate:
             )
         if mutants:
             with self.progress.step(f"{self.stack}: mutants"):
-                self._ask("mutants", "mutants", *inputs.words, "--at-least", str(LEAST_MUTANTS), "--explained")
+                least = ["--at-least", str(LEAST_MUTANTS), "--explained"]
+                self._ask("mutants", "mutants", *inputs.words, *least)
 
     def _config(self) -> Path:
         return PACK / "config" / f"{self.stack}.json"
