@@ -154,21 +154,9 @@ class Stack:
         return dict(json.loads(self.run("stack", "output", "--json", "--stack", self.name)))
 
     def up(
-        self,
-        progress: Progress,
-        name: str,
-        *more: str,
-        replace: Sequence[str] = (),
-        then: str = "",
+        self, progress: Progress, name: str, *, replace: Sequence[str] = (), then: str = ""
     ) -> Counter[str]:
         """Bring the world to what the program says, drift included; return changes by operation.
-
-        Args:
-            progress: where the step is told.
-            name: of the step.
-            more: further words for `pulumi up`, such as `--policy-pack`.
-            replace: URNs to make anew.
-            then: what comes next, for people.
 
         Raises:
             LocalError: the update failed; the engine's diagnostics are in its text.
@@ -181,7 +169,6 @@ class Stack:
             "--skip-preview",
             "--refresh",
             "--suppress-progress",
-            *more,
         ]
         for urn in replace:
             arguments += ["--replace", urn]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from local.errors import LocalError
 from local.instance import CHECKOUT, Instance
 from local.rehearsal.rehearsal import rehearsing
+from local.stack import UPDATE_SECONDS
 from local.toolchain import Tool, checkov, ensure
 
 if TYPE_CHECKING:
@@ -76,23 +77,33 @@ class Gate:
         return PACK / "config" / f"{self.stack}.json"
 
     def _preview(self, rehearsal: Rehearsal, pack: Sequence[str]) -> None:
-        words = ("preview", "--stack", rehearsal.stack.name, "--color", "never", "--suppress-progress", *pack)
-        done = rehearsal.stack.attempt(*words, timeout=SECONDS)
-        (self.reports / "preview.txt").write_text(done.stdout + done.stderr)
-        undecided = done.stdout.count(UNDECIDED)
+        output, refused = self._engine(rehearsal, "preview", *pack)
+        undecided = output.count(UNDECIDED)
         self.progress.say(f"{self.stack}: {undecided} rules wait for values that a preview doesn't know")
-        if done.returncode != 0:
+        if refused:
             self.failed.append("preview")
-            self.progress.say(_refusals(done.stdout) or done.stderr.strip() or done.stdout.strip())
+            self.progress.say(_refusals(output) or output)
 
     def _apply(self, rehearsal: Rehearsal, pack: Sequence[str]) -> None:
-        try:
-            rehearsal.bring_up(f"{self.stack}: update with the policy pack", *pack)
-        except LocalError as error:
-            self.failed.append("update")
-            self.progress.say(_refusals(str(error)) or str(error))
-            # The engine stops at the first resource that a rule refuses; the resolved state tells all.
-            rehearsal.bring_up(f"{self.stack}: the rest of the update, without the pack")
+        with self.progress.step(f"{self.stack}: update with the policy pack"):
+            output, refused = self._engine(rehearsal, "up", "--yes", "--skip-preview", *pack)
+        if not refused:
+            return
+        self.failed.append("update")
+        self.progress.say(_refusals(output) or output)
+        # The engine stops at the first resource that a rule refuses; the resolved state tells all.
+        with self.progress.step(f"{self.stack}: the rest of the update, without the pack"):
+            output, refused = self._engine(rehearsal, "up", "--yes", "--skip-preview")
+        if refused:
+            raise LocalError(f"{self.stack} can't be brought up, with or without rules:\n{output[-3000:]}")
+
+    def _engine(self, rehearsal: Rehearsal, command: str, *words: str) -> tuple[str, bool]:
+        """Run one of the engine's commands; give all that it says, and whether it refused."""
+        common = ("--stack", rehearsal.stack.name, "--color", "never", "--suppress-progress")
+        done = rehearsal.stack.attempt(command, *common, *words, timeout=UPDATE_SECONDS)
+        output = done.stdout + done.stderr
+        (self.reports / f"{command}.txt").write_text(output)
+        return output, done.returncode != 0
 
     def _reduced(self, state: Path) -> None:
         """Keep which types there were, for `coverage`, and none of their properties."""

@@ -122,17 +122,13 @@ class Rehearsal:
             plan = {}
         return Preview(result.returncode, plan, f"{result.stdout}\n{result.stderr}")
 
-    def bring_up(self, name: str = "bring everything up", *more: str) -> dict[str, int]:
+    def bring_up(self, name: str = "bring everything up") -> dict[str, int]:
         """Make it so; give the changes by operation.
-
-        Args:
-            name: of the step.
-            more: further words for `pulumi up`, such as `--policy-pack`.
 
         Raises:
             LocalError: the engine refused or failed.
         """
-        return dict(self.stack.up(self.progress, name, *more))
+        return dict(self.stack.up(self.progress, name))
 
     def state(self) -> dict[str, Any]:
         """The resolved state as `pulumi stack export` gives it."""
