@@ -14,6 +14,9 @@ POLICY_VERSION = "2012-10-17"
 ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
 """One service, one action, no wildcard."""
 
+WORD = re.compile(r"[A-Za-z0-9]+")
+"""What a statement's id may consist of."""
+
 READING = re.compile(r":(Describe|Get|List)[A-Z]")
 """Actions that change nothing."""
 
@@ -101,6 +104,7 @@ def policy_document(grants: Sequence[Grant]) -> pulumi.Output[str]:
         )
     statements: list[Mapping[str, Any]] = [
         {
+            "Sid": f"{''.join(WORD.findall(grant.purpose.title()))}{index}",
             "Effect": "Allow",
             "Action": sorted(statement.actions),
             "Resource": (
@@ -110,8 +114,9 @@ def policy_document(grants: Sequence[Grant]) -> pulumi.Output[str]:
             ),
             **({"Condition": statement.conditions} if statement.conditions else {}),
         }
-        for grant in grants
-        for statement in grant.statements
+        for index, (grant, statement) in enumerate(
+            (grant, statement) for grant in grants for statement in grant.statements
+        )
     ]
     return document(statements)
 

@@ -20,6 +20,7 @@ def test_a_policy_says_what_its_grants_say() -> None:
     grant = Grant("read", (Statement(("s3:GetObject",), (OBJECT,), {"StringEquals": {"a": "b"}}),))
     assert policy_of(grant) == [
         {
+            "Sid": "Read0",
             "Effect": "Allow",
             "Action": ["s3:GetObject"],
             "Resource": [OBJECT],
@@ -68,6 +69,17 @@ def test_a_wildcard_that_shows_only_later_is_refused_then() -> None:
 @pytest.mark.parametrize("arn", [OBJECT, "arn:aws:iam::123456789012:role/r", "arn:aws-cn:s3:::bucket/file"])
 def test_exact_resources_and_folders_are_accepted(arn: str) -> None:
     assert check_resource(arn) == arn
+
+
+def test_what_only_looks_may_be_unscoped_and_says_why() -> None:
+    look = Statement(("ec2:DescribeSubnets",), (), unscoped="it knows no resources")
+    assert policy_of(Grant("see what is there", (look,)))[0]["Resource"] == "*"
+
+
+@pytest.mark.parametrize("action", ["ec2:RunInstances", "s3:PutObject"])
+def test_what_changes_something_is_never_unscoped(action: str) -> None:
+    with pytest.raises(ValueError, match="do more than look"):
+        Statement((action,), (), unscoped="laziness")
 
 
 def test_an_empty_statement_is_refused() -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # The recorder of the component tests serves here as well; the importlib import mode adds no folder by itself.
 sys.path.insert(0, str(Path(__file__).parent.parent / "components"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -172,7 +172,7 @@ def load(
     Raises:
         ProviderError: no kubeconfig, an unreadable one, or names in it that don't exist.
     """
-    configuration, folder, source = _read(None if _is_emulated(content) else content)
+    configuration, folder, source = _read(None if is_emulated(content) else content)
     if configuration is None:
         return _in_cluster(source)
     name = context or configuration.get("current-context")
@@ -187,7 +187,7 @@ def load(
     )
 
 
-def _is_emulated(content: str | Mapping[str, Any] | None) -> bool:
+def is_emulated(content: str | Mapping[str, Any] | None) -> bool:
     """Whether a kubeconfig leads to a cluster of the AWS emulator, which has no API server behind it.
 
     Such a cluster is played by the one that the ambient kubeconfig names.

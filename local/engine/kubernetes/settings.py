@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.engine.kubernetes.kubeconfig import is_emulated
 from local.engine.kubernetes.replacement import Mutability
 from local.engine.values import has_unknown
 
@@ -59,8 +60,7 @@ class Settings:
         )
         helm = variables.get("helmReleaseSettings")
         return cls(
-            # Not known yet at the preview of a cluster that is still to be made.
-            kubeconfig=None if has_unknown(variables.get("kubeconfig")) else variables.get("kubeconfig"),
+            kubeconfig=None if _is_at_hand(variables.get("kubeconfig")) else variables.get("kubeconfig"),
             context=variables.get("context"),
             cluster=variables.get("cluster"),
             namespace=variables.get("namespace"),
@@ -75,3 +75,8 @@ class Settings:
             ),
             helm=helm if isinstance(helm, Mapping) else {},
         )
+
+
+def _is_at_hand(kubeconfig: Any) -> bool:  # noqa: ANN401 - text, a mapping, or not known yet
+    """Whether the ambient cluster stands for this one: it is emulated, or at a preview still to be made."""
+    return has_unknown(kubeconfig) or is_emulated(kubeconfig)

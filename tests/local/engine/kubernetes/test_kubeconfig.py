@@ -145,6 +145,7 @@ def test_an_emulated_eks_cluster_is_played_by_the_one_at_hand(
     assert kubeconfig.load(eks).url == "https://x.eu-west-1.eks.amazonaws.com"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
     assert kubeconfig.load(eks).url == "https://a.example:6443"
+    assert Settings.of({"kubeconfig": eks}, {}).kubeconfig is None
     other = yaml.safe_dump({**CONFIGURATION, "current-context": "second"})
     assert kubeconfig.load(other).url == "https://b.example"
 
