@@ -78,6 +78,7 @@ class Environment:
         Raises:
             LocalError: another command holds it, or the name belongs to another checkout.
         """
+        self._refuse_another_owner()
         self.instance.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._claim_name()
         holder = self.instance.state / "command"
@@ -91,7 +92,7 @@ class Environment:
                 "Wait until it ends; only one command may change an environment at a time."
             ) from error
 
-    def _claim_name(self) -> None:
+    def _refuse_another_owner(self) -> None:
         """Two checkouts under one name would share interface, namespace and cgroup: refuse the second."""
         owner = self.instance.run / "checkout"
         held_by = _read(owner)
@@ -100,6 +101,9 @@ class Environment:
                 f"The instance name {self.instance.name} is in use by the checkout {held_by}. "
                 "Choose another: `make up INSTANCE=name`, or run `make down` there first."
             )
+
+    def _claim_name(self) -> None:
+        """One checkout holds one environment."""
         known = self.instance.state / "instance"
         recorded = _read(known)
         if recorded and recorded != self.instance.name:
