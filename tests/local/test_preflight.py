@@ -109,13 +109,11 @@ def test_too_little_memory_is_said_with_both_figures() -> None:
 @pytest.mark.parametrize("version", [0, 1])
 def test_a_containers_limit_counts(tmp_path: Path, version: int) -> None:
     assert available_memory(tmp_path) > 700
-    for name, text in (
-        (preflight.CGROUP_LIMITS[version], "1000\n"),
-        (preflight.CGROUP_USES[version], "300\n"),
-    ):
-        path = tmp_path / name.lstrip("/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    limit, use, statistics, word = preflight.CGROUP_FILES[version]
+    folder = tmp_path / "sys" / "fs" / "cgroup"
+    for name, text in ((limit, "1000\n"), (use, "450\n"), (statistics, f"anon 300\n{word} 150\n")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
     assert available_memory(tmp_path) == 700
-    (tmp_path / preflight.CGROUP_LIMITS[version].lstrip("/")).write_text("max\n")
+    (folder / limit).write_text("max\n")
     assert available_memory(tmp_path) > 700
