@@ -41,7 +41,7 @@ CGROUP_FILES = (
         "total_inactive_file",
     ),
 )
-"""Limit, use, and where and under which word the cache stands that the kernel gives back; version 2, then 1."""
+"""Limit, use, file and word for the cache that the kernel gives back when asked; version 2, then 1."""
 
 
 @dataclass(frozen=True)
