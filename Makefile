@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
-.PHONY: help setup up stop down clean purge status shell env release rollback test lint grants rehearse verify chaos verify-down lock
+.PHONY: help setup up stop down clean purge status shell env release rollback test lint grants drift cost rehearse verify chaos verify-down lock
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ rollback: setup ## serve what was served before
 
 grants: setup ## print who may do what to which store, from the program (STACK=prod, FORMAT=page)
 	@$(VENV)/bin/python -m stacks.grants $(or $(STACK),prod) $(if $(filter page,$(FORMAT)),--document)
+
+drift: setup ## name what was changed behind Pulumi's back (STACK=local)
+	@$(RUN) drift $(or $(STACK),local)
+
+cost: setup ## estimate what a month of an environment costs, against its budget (STACK=prod)
+	@$(RUN) cost $(or $(STACK),prod)
 
 rehearse: setup ## bring an environment up on throwaway emulators, check it, destroy it (STACK=prod)
 	@$(RUN) rehearse $(or $(STACK),local)

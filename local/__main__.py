@@ -100,6 +100,22 @@ def rollback() -> None:
 
 
 @app.command()
+def drift(stack: Annotated[str, typer.Argument(help="Name of the environment.")]) -> None:
+    """Name what was changed behind Pulumi's back."""
+    from local.commands.drift import drift as command  # noqa: PLC0415
+
+    command(_environment(), Progress(), stack)
+
+
+@app.command()
+def cost(stack: Annotated[str, typer.Argument(help="Name of the environment.")]) -> None:
+    """Estimate what an environment costs in a month."""
+    from local.commands.cost import cost as command  # noqa: PLC0415
+
+    command(stack, Progress())
+
+
+@app.command()
 def rehearse(stack: Annotated[str, typer.Argument(help="Name of the environment.")]) -> None:
     """Bring an environment up on throwaway emulators, check it, destroy it."""
     from local.commands.rehearse import rehearse as command  # noqa: PLC0415

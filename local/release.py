@@ -60,8 +60,8 @@ class ReleaseFile:
         if current == release:
             return
         if current is not None:
-            write_atomically(self._history / f"{len(self._past()):06d}.yaml", _text(current))
-        write_atomically(self.path, _text(release))
+            write_atomically(self._history / f"{len(self._past()):06d}.yaml", text_of(current))
+        write_atomically(self.path, text_of(release))
 
     def write_images(self, references: dict[str, str]) -> None:
         """Record the digests of the locally built images, which differ by machine."""
@@ -70,6 +70,17 @@ class ReleaseFile:
 
     def step_back(self) -> Release:
         """Make the release before the current one current again, and forget the current one.
+
+        Raises:
+            LocalError: there was none before.
+        """
+        previous = self.previous()
+        write_atomically(self.path, text_of(previous))
+        self._past()[-1].unlink()
+        return previous
+
+    def previous(self) -> Release:
+        """The release before the current one.
 
         Raises:
             LocalError: there was none before.
@@ -83,8 +94,6 @@ class ReleaseFile:
         previous = _read(past[-1])
         if previous is None:
             raise LocalError(f"{past[-1]} vanished while it was read. Run the command again.")
-        write_atomically(self.path, _text(previous))
-        past[-1].unlink()
         return previous
 
     def remove(self) -> None:
@@ -96,7 +105,8 @@ class ReleaseFile:
         return sorted(self._history.glob("*.yaml"))
 
 
-def _text(release: Release) -> str:
+def text_of(release: Release) -> str:
+    """The release file's content."""
     return yaml.safe_dump(asdict(release), sort_keys=False)
 
 

@@ -29,6 +29,9 @@ UPDATE_SECONDS = 1500
 TAIL_LINES, TAIL_BYTES = 60, 100_000
 """How much of a failed update's output is shown."""
 
+PREVIEW_SECONDS = 900.0
+"""Bound on one preview, which may look at everything that exists."""
+
 RECORDED_ONLY = "__recordedOnly"
 """Mark that the AWS stand-in leaves on a resource it keeps in the state but can't realise."""
 
@@ -153,10 +156,40 @@ class Stack:
         """The stack's exports."""
         return dict(json.loads(self.run("stack", "output", "--json", "--stack", self.name)))
 
+    def plan(self, *arguments: str) -> dict[str, Any]:
+        """What an update would do, as the engine's JSON; nothing is changed.
+
+        Args:
+            arguments: more words for `pulumi preview`, such as `--refresh`.
+
+        Raises:
+            LocalError: the engine could not say.
+        """
+        result = self.attempt("preview", "--json", "--stack", self.name, *arguments, timeout=PREVIEW_SECONDS)
+        if result.returncode != 0:
+            raise LocalError(
+                f"The engine could not say what an update of {self.name} would do:\n"
+                f"{(result.stdout + result.stderr).strip()[-4000:]}"
+            )
+        return dict(json.loads(result.stdout))
+
     def up(
-        self, progress: Progress, name: str, *, replace: Sequence[str] = (), then: str = ""
+        self,
+        progress: Progress,
+        name: str,
+        *,
+        replace: Sequence[str] = (),
+        refresh: bool = True,
+        then: str = "",
     ) -> Counter[str]:
-        """Bring the world to what the program says, drift included; return changes by operation.
+        """Bring the world to what the program says; return changes by operation.
+
+        Args:
+            progress: where the step is told.
+            name: of the step.
+            replace: URNs to make anew.
+            refresh: look at the world first, so that what was changed behind Pulumi's back is put back too.
+            then: what comes next.
 
         Raises:
             LocalError: the update failed; the engine's diagnostics are in its text.
@@ -167,8 +200,8 @@ class Stack:
             self.name,
             "--yes",
             "--skip-preview",
-            "--refresh",
             "--suppress-progress",
+            *(["--refresh"] if refresh else []),
         ]
         for urn in replace:
             arguments += ["--replace", urn]

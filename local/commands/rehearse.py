@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.errors import LocalError
+from local.rehearsal.acts import Acts
+from local.rehearsal.processes import mentioning
 from local.rehearsal.rehearsal import rehearsing
 
 if TYPE_CHECKING:
@@ -11,12 +14,22 @@ if TYPE_CHECKING:
 
 
 def rehearse(stack: str, progress: Progress) -> None:
-    """Bring an environment up by the real engine, count it, and destroy it.
+    """Bring an environment up by the real engine, prove what must hold of it, destroy it, leave nothing.
 
     Raises:
-        LocalError: something in it failed; the last words of what did are in the text.
+        LocalError: something in it failed, or is left; the last words of what did are in the text.
     """
     with rehearsing(stack, progress) as rehearsal:
-        rehearsal.bring_up()
-        counts = rehearsal.stack.counts()
-        progress.say(f"{counts.realised} resources realised, {counts.recorded_only} recorded only")
+        folder = rehearsal.project.folder
+        acts = Acts(rehearsal)
+        acts.bring_up()
+        acts.check_outputs()
+        acts.change_one_setting()
+        acts.refuse_loss()
+        acts.take_protection_off()
+        acts.destroy()
+    left = [f"process {process.pid} ({process.name()})" for process in mentioning(folder)]
+    left += [f"folder {folder}"] if folder.exists() else []
+    if left:
+        raise LocalError("The rehearsal left on this machine: " + ", ".join(left))
+    progress.say(f"rehearsed {stack}: no process, folder or port of it is left")

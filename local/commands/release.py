@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.discipline import refuse_strangers
 from local.errors import LocalError
+from local.plan import steps
+from local.release import text_of
+from local.storage import write_atomically
 
 if TYPE_CHECKING:
     from local.environment import Environment
     from local.progress import Progress
+    from local.release import Release
 
 
 def versions(environment: Environment) -> list[str]:
@@ -29,8 +34,9 @@ def release(environment: Environment, progress: Progress, version: str) -> None:
     """Serve a version that the artifact bucket holds.
 
     Raises:
-        LocalError: there is no such version, its artifact does not have the manifest's hash, or it did not
-            become ready; in the last case the old version keeps serving and `make rollback` tidies up.
+        LocalError: there is no such version, its artifact does not have the manifest's hash, the plan would
+            touch more than the inference service, or it did not become ready; in the last case the old
+            version keeps serving and `make rollback` tidies up.
     """
     with environment.exclusively("release"):
         artifacts = environment.artifacts()
@@ -42,22 +48,43 @@ def release(environment: Environment, progress: Progress, version: str) -> None:
                 f"The artifact of version {version} does not have the SHA-256 that its manifest names "
                 f"({wanted.artifact_sha256}). It was changed after training; train it anew."
             )
-        environment.release.write(wanted)
-        _serve(environment, progress, f"serve version {version}")
+        _serve(environment, progress, wanted, f"serve version {version}")
 
 
 def rollback(environment: Environment, progress: Progress) -> None:
     """Serve what was served before the current release.
 
     Raises:
-        LocalError: nothing was served before, or it did not become ready.
+        LocalError: nothing was served before, the plan would touch more than the inference service, or it
+            did not become ready.
     """
     with environment.exclusively("rollback"):
-        previous = environment.release.step_back()
-        _serve(environment, progress, f"serve version {previous.version} again")
+        previous = environment.release.previous()
+        _serve(environment, progress, previous, f"serve version {previous.version} again", back=True)
 
 
-def _serve(environment: Environment, progress: Progress, name: str) -> None:
-    for mended in environment.stack.prepare():
+def _serve(
+    environment: Environment, progress: Progress, wanted: Release, name: str, *, back: bool = False
+) -> None:
+    """Look at the whole plan with the wanted release in place, then make it so."""
+    file, stack = environment.release, environment.stack
+    for mended in stack.prepare():
         progress.say(f"engine state: {mended}")
-    environment.stack.up(progress, name)
+    before = file.path.read_text() if file.path.is_file() else None
+    write_atomically(file.path, text_of(wanted))
+    try:
+        with progress.step("look at the plan", then=name):
+            refuse_strangers(steps(stack.plan("--refresh")))
+    except BaseException:
+        if before is None:
+            file.path.unlink(missing_ok=True)
+        else:
+            write_atomically(file.path, before)
+        raise
+    if before is not None:
+        write_atomically(file.path, before)
+    if back:
+        file.step_back()
+    else:
+        file.write(wanted)
+    stack.up(progress, name)

@@ -11,49 +11,31 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from local.cluster.binaries import installed
-from local.cluster.certificates import (
-    CLUSTER_AUTHORITY,
-    ETCD_AUTHORITY,
-    FRONT_PROXY_AUTHORITY,
-    Certificates,
-    Leaf,
-)
+from local.cluster.certificates import CLUSTER_AUTHORITY, Certificates
 from local.cluster.control_plane import admission
 from local.cluster.kubeconfigs import kubeconfig_text
 from local.emulator.gate import HEALTH_PATH
 from local.errors import LocalError
 from local.instance import CHECKOUT
+from local.rehearsal.flags import PARTIES, Flags, Ports, leaves
 from local.rehearsal.kubernetes import Kubernetes
 from local.rehearsal.processes import LOOPBACK, Processes, free_ports
 from local.storage import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from local.toolchain import Toolchain
 
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 POLL_SECONDS = 0.1
-ISSUER = "https://kubernetes.default.svc.cluster.local"
-
-POD_NETWORK = "10.128.0.0/9"
-SERVICE_NETWORK = "10.96.0.0/16"
 NODES_PER_ZONE = 2
-
-STAGES = Path(__file__).with_name("stages.yaml")
-"""What happens to simulated nodes and pods."""
-
-WEBHOOKS = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
-"""Left out: the pods behind a webhook are simulated, so that every call to it would fail."""
-
-WATCHES = {"feature-gates": "WatchListClient=false"}
-"""Debian's etcd 3.4 can't stream lists; asking for it first costs each watch seconds of waiting."""
-
-PARTIES = ("admin", "controller-manager", "scheduler", "kwok")
 
 
 @dataclass(frozen=True)
@@ -69,16 +51,6 @@ class Surroundings:
     account_id: str
     region: str
     zones: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Loopback ports of one rehearsal."""
-
-    etcd: int
-    etcd_peer: int
-    api: int
-    emulator: int
 
 
 class Ground:
@@ -98,7 +70,9 @@ class Ground:
         self._certificates = Certificates(self._folder / "pki")
         self._processes = Processes(self._logs)
         self.emulator_url = f"http://{LOOPBACK}:{self._ports.emulator}"
-        self.kubeconfig = self._kubeconfig("admin")
+        self._flags = Flags(self._folder, self._ports, self._certificates)
+        self._api = self.cluster()
+        self.kubeconfig = self._flags.kubeconfig("admin")
 
     def start(self) -> None:
         """Start everything and return when all of it answers.
@@ -110,8 +84,12 @@ class Ground:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._start_emulator()
         self._write()
-        self._start_cluster()
-        self._wait()
+        self._start_store()
+        self._wait(self._fault_of_servers)
+        self._start_controllers()
+        for node in nodes(self._surroundings):
+            self._api.apply(f"/api/v1/nodes/{node['metadata']['name']}", node)
+        self._wait(self._fault_of_nodes)
 
     def stop(self) -> None:
         """End every process."""
@@ -150,186 +128,59 @@ class Ground:
         for party in PARTIES:
             server = f"https://{LOOPBACK}:{self._ports.api}"
             text = kubeconfig_text("rehearsal", server, self._certificates, party)
-            write_atomically(self._kubeconfig(party), text, mode=0o600)
+            write_atomically(self._flags.kubeconfig(party), text, mode=0o600)
         write_atomically(self._folder / "admission.json", json.dumps(admission()))
 
-    def _kubeconfig(self, party: str) -> Path:
-        return self._folder / f"{party}.yaml"
-
-    def _start_cluster(self) -> None:
-        etcd, api = f"tcp:{LOOPBACK}:{self._ports.etcd}", f"tcp:{LOOPBACK}:{self._ports.api}"
-        binary = self._toolchain.binary
+    def _start_store(self) -> None:
+        etcd = f"tcp:{LOOPBACK}:{self._ports.etcd}"
         start = self._processes.start
-        start("etcd", [str(installed("etcd", "etcd-server")), *self._etcd_flags()])
-        start("api-server", [str(binary("kube-apiserver")), *self._api_flags()], waits_for=[etcd])
-        start(
-            "controller-manager",
-            [str(binary("kube-controller-manager")), *self._controller_flags()],
-            waits_for=[api],
-        )
-        start("scheduler", [str(binary("kube-scheduler")), *self._scheduler_flags()], waits_for=[api])
+        start("etcd", [str(installed("etcd", "etcd-server")), *self._flags.etcd()])
+        server = str(self._toolchain.binary("kube-apiserver"))
+        start("api-server", [server, *self._flags.api_server()], waits_for=[etcd])
+
+    def _start_controllers(self) -> None:
+        """Only when the API server is ready: asked too early, they give up for good."""
+        binary, start = self._toolchain.binary, self._processes.start
+        manager = str(binary("kube-controller-manager"))
+        start("controller-manager", [manager, *self._flags.controller_manager()])
+        start("scheduler", [str(binary("kube-scheduler")), *self._flags.scheduler()])
         start(
             "kwok",
-            [str(binary("kwok")), *self._kwok_flags()],
-            waits_for=[api],
+            [str(binary("kwok")), *self._flags.kwok()],
             environment={**os.environ, "KUBE_FEATURE_WatchListClient": "false"},
         )
 
-    def _etcd_flags(self) -> list[str]:
-        pki = self._certificates
-        client = f"https://{LOOPBACK}:{self._ports.etcd}"
-        peer = f"https://{LOOPBACK}:{self._ports.etcd_peer}"
-        certificate, key = str(pki.certificate("etcd")), str(pki.key("etcd"))
-        authority = str(pki.certificate(ETCD_AUTHORITY))
-        return _flags(
-            {
-                "name": "rehearsal",
-                "data-dir": str(self._folder / "etcd"),
-                "listen-client-urls": client,
-                "advertise-client-urls": client,
-                "listen-peer-urls": peer,
-                "initial-advertise-peer-urls": peer,
-                "initial-cluster": f"rehearsal={peer}",
-                "cert-file": certificate,
-                "key-file": key,
-                "client-cert-auth": "true",
-                "trusted-ca-file": authority,
-                "peer-cert-file": certificate,
-                "peer-key-file": key,
-                "peer-client-cert-auth": "true",
-                "peer-trusted-ca-file": authority,
-                "logger": "zap",
-                "log-level": "warn",
-            }
-        )
-
-    def _api_flags(self) -> list[str]:
-        pki = self._certificates
-        return _flags(
-            {
-                "bind-address": LOOPBACK,
-                "secure-port": str(self._ports.api),
-                # There is no network in which the `kubernetes` Service could lead to loopback.
-                "endpoint-reconciler-type": "none",
-                "etcd-servers": f"https://{LOOPBACK}:{self._ports.etcd}",
-                "etcd-cafile": str(pki.certificate(ETCD_AUTHORITY)),
-                "etcd-certfile": str(pki.certificate("apiserver-etcd")),
-                "etcd-keyfile": str(pki.key("apiserver-etcd")),
-                "tls-cert-file": str(pki.certificate("apiserver")),
-                "tls-private-key-file": str(pki.key("apiserver")),
-                "client-ca-file": str(pki.certificate(CLUSTER_AUTHORITY)),
-                "anonymous-auth": "false",
-                "authorization-mode": "Node,RBAC",
-                "disable-admission-plugins": ",".join(WEBHOOKS),
-                "admission-control-config-file": str(self._folder / "admission.json"),
-                "service-account-issuer": ISSUER,
-                "service-account-key-file": str(pki.verifying_key),
-                "service-account-signing-key-file": str(pki.signing_key),
-                "service-cluster-ip-range": SERVICE_NETWORK,
-                "proxy-client-cert-file": str(pki.certificate("front-proxy")),
-                "proxy-client-key-file": str(pki.key("front-proxy")),
-                "requestheader-client-ca-file": str(pki.certificate(FRONT_PROXY_AUTHORITY)),
-                "requestheader-allowed-names": "front-proxy-client",
-                "requestheader-username-headers": "X-Remote-User",
-                "requestheader-group-headers": "X-Remote-Group",
-                "requestheader-extra-headers-prefix": "X-Remote-Extra-",
-                "profiling": "false",
-            }
-        )
-
-    def _controller_flags(self) -> list[str]:
-        pki = self._certificates
-        return _flags(
-            {
-                "secure-port": "0",
-                "kubeconfig": str(self._kubeconfig("controller-manager")),
-                "root-ca-file": str(pki.certificate(CLUSTER_AUTHORITY)),
-                "cluster-signing-cert-file": str(pki.certificate(CLUSTER_AUTHORITY)),
-                "cluster-signing-key-file": str(pki.key(CLUSTER_AUTHORITY)),
-                "service-account-private-key-file": str(pki.signing_key),
-                "use-service-account-credentials": "true",
-                "cluster-cidr": POD_NETWORK,
-                "service-cluster-ip-range": SERVICE_NETWORK,
-                "leader-elect": "false",
-                "node-monitor-period": "1s",
-                # Nobody renews the leases of simulated nodes; no rehearsal lasts as long as this.
-                "node-monitor-grace-period": "24h",
-                **WATCHES,
-            }
-        )
-
-    def _scheduler_flags(self) -> list[str]:
-        return _flags(
-            {
-                "secure-port": "0",
-                "kubeconfig": str(self._kubeconfig("scheduler")),
-                "leader-elect": "false",
-                **WATCHES,
-            }
-        )
-
-    def _kwok_flags(self) -> list[str]:
-        return _flags(
-            {
-                "kubeconfig": str(self._kubeconfig("kwok")),
-                "manage-all-nodes": "true",
-                "cidr": "10.128.0.0/16",
-                "config": str(STAGES),
-            }
-        )
-
-    def _wait(self) -> None:
+    def _wait(self, fault: Callable[[], str]) -> None:
+        """Wait until nothing is amiss any more."""
         deadline = time.monotonic() + READY_SECONDS
-        cluster = self.cluster()
-        created = False
-        while reason := self._fault(cluster):
-            self._refuse_the_dead()
+        while reason := _asked(fault):
+            dead = self._processes.dead()
+            if dead:
+                raise LocalError("A process that the rehearsal needs did not stay:\n" + "\n".join(dead))
             if time.monotonic() >= deadline:
                 raise LocalError(
                     f"The rehearsal's ground was not ready after {READY_SECONDS:.0f} s: {reason}."
                 )
-            if reason == NO_NODES and not created:
-                for node in nodes(self._surroundings):
-                    cluster.apply(f"/api/v1/nodes/{node['metadata']['name']}", node)
-                created = True
             time.sleep(POLL_SECONDS)
 
-    def _refuse_the_dead(self) -> None:
-        dead = self._processes.dead()
-        if dead:
-            raise LocalError("A process that the rehearsal needs did not stay:\n" + "\n".join(dead))
+    def _fault_of_servers(self) -> str:
+        if not httpx.get(f"{self.emulator_url}{HEALTH_PATH}", timeout=5, trust_env=False).is_success:
+            return "the AWS emulator is unwell"
+        return "" if self._api.ready() else "the API server is not ready"
 
-    def _fault(self, cluster: Kubernetes) -> str:
-        """What is not ready yet; empty when all is."""
-        try:
-            if not httpx.get(f"{self.emulator_url}{HEALTH_PATH}", timeout=5, trust_env=False).is_success:
-                return "the AWS emulator is unwell"
-            if not cluster.ready():
-                return "the API server is not ready"
-            return _fault_of_nodes(cluster)
-        except httpx.HTTPError as error:
-            return f"no answer ({type(error).__name__}: {error})"
+    def _fault_of_nodes(self) -> str:
+        if not all(_is_ready(node) for node in self._api.list("/api/v1/nodes")):
+            return "the nodes are not ready"
+        if not self._api.find("/api/v1/namespaces/default/serviceaccounts/default"):
+            return "the controller manager made no service account yet"
+        return ""
 
 
-NO_NODES = "there are no nodes yet"
-
-
-def leaves() -> tuple[Leaf, ...]:
-    """Every certificate of a rehearsal."""
-
-    def client(name: str, user: str, group: str = "", authority: str = CLUSTER_AUTHORITY) -> Leaf:
-        return Leaf(name, authority, user, group, client=True)
-
-    return (
-        Leaf("apiserver", CLUSTER_AUTHORITY, "kube-apiserver", names=(LOOPBACK, "localhost")),
-        Leaf("etcd", ETCD_AUTHORITY, "etcd", names=(LOOPBACK, "localhost"), client=True),
-        client("apiserver-etcd", "kube-apiserver", authority=ETCD_AUTHORITY),
-        client("front-proxy", "front-proxy-client", authority=FRONT_PROXY_AUTHORITY),
-        client("admin", "plinth:administrator", "system:masters"),
-        client("controller-manager", "system:kube-controller-manager"),
-        client("scheduler", "system:kube-scheduler"),
-        client("kwok", "plinth:kwok", "system:masters"),
-    )
+def _asked(fault: Callable[[], str]) -> str:
+    try:
+        return fault()
+    except httpx.HTTPError as error:
+        return f"no answer ({type(error).__name__}: {error})"
 
 
 def nodes(surroundings: Surroundings) -> list[dict[str, Any]]:
@@ -355,22 +206,7 @@ def nodes(surroundings: Surroundings) -> list[dict[str, Any]]:
     ]
 
 
-def _fault_of_nodes(cluster: Kubernetes) -> str:
-    found = cluster.list("/api/v1/nodes")
-    if not found:
-        return NO_NODES
-    if not all(_is_ready(node) for node in found):
-        return "the nodes are not ready"
-    if not cluster.find("/api/v1/namespaces/default/serviceaccounts/default"):
-        return "the controller manager made no service account yet"
-    return ""
-
-
 def _is_ready(node: dict[str, Any]) -> bool:
     status = node.get("status")
     conditions = status.get("conditions") or [] if isinstance(status, dict) else []
     return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
-
-
-def _flags(options: dict[str, str]) -> list[str]:
-    return [f"--{name}={value}" for name, value in options.items()]

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60
 """How long a process waits for what it needs before it starts regardless."""
-END_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
 TAIL_LINES = 15
 
@@ -79,16 +78,11 @@ class Processes:
         return "\n".join(lines[-TAIL_LINES:])
 
     def end(self) -> None:
-        """End all of them; what does not leave is killed. Nothing in them is worth a farewell."""
+        """Kill all of them, the last first; what they keep goes with the rehearsal."""
         for process in reversed(self._started.values()):
-            with contextlib.suppress(OSError):
-                process.terminate()
-        for process in reversed(self._started.values()):
-            try:
-                process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+        for process in self._started.values():
+            process.wait()
         self._started.clear()
 
 

@@ -122,13 +122,17 @@ class Rehearsal:
             plan = {}
         return Preview(result.returncode, plan, f"{result.stdout}\n{result.stderr}")
 
-    def bring_up(self, name: str = "bring everything up") -> dict[str, int]:
+    def bring_up(self, name: str = "bring everything up", *, refresh: bool = False) -> dict[str, int]:
         """Make it so; give the changes by operation.
+
+        Args:
+            name: of the step, as it is told.
+            refresh: look at the world first.
 
         Raises:
             LocalError: the engine refused or failed.
         """
-        return dict(self.stack.up(self.progress, name))
+        return dict(self.stack.up(self.progress, name, refresh=refresh))
 
     def state(self) -> dict[str, Any]:
         """The resolved state as `pulumi stack export` gives it."""

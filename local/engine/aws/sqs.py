@@ -85,6 +85,14 @@ def _put(aws: Aws, identity: str, wanted: Wanted) -> None:
         for own, value in given.items()
         if value is not None or own in {*NUMBERS, "kmsMasterKeyId"}
     }
+    _set(aws, identity, attributes)
+
+
+def _set(aws: Aws, identity: str, attributes: dict[str, str]) -> None:
+    """Set attributes and keep the policy, which moto drops at every call that doesn't name it."""
+    if "Policy" not in attributes:
+        policy = (_attributes(aws, identity) or {}).get("Policy")
+        attributes = {**attributes, **({"Policy": policy} if policy else {})}
     aws.call("sqs", "set_queue_attributes", QueueUrl=identity, Attributes=attributes)
 
 
@@ -108,7 +116,7 @@ def _attribute_of_queue(sdk_type: str, own: str) -> ResourceType:
     name = NAMES[own]
 
     def put(aws: Aws, identity: str, wanted: Wanted) -> None:
-        aws.call("sqs", "set_queue_attributes", QueueUrl=identity, Attributes={name: wanted[own]})
+        _set(aws, identity, {name: wanted[own]})
 
     def create(aws: Aws, wanted: Wanted) -> str:
         put(aws, str(wanted["queueUrl"]), wanted)
@@ -122,7 +130,8 @@ def _attribute_of_queue(sdk_type: str, own: str) -> ResourceType:
         return {"queueUrl": identity, own: value} if value else None
 
     def delete(aws: Aws, identity: str, _known: Properties) -> None:
-        aws.attempt("sqs", "set_queue_attributes", QueueUrl=identity, Attributes={name: ""})
+        if _attributes(aws, identity) is not None:
+            _set(aws, identity, {name: ""})
 
     return ResourceType(
         sdk_type=sdk_type,

@@ -1,0 +1,54 @@
+"""What an account still holds of an environment, by its tags: for after a `pulumi destroy`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+PROJECT_TAG, ENVIRONMENT_TAG = "project", "environment"
+
+
+def tagged(client: Any, project: str, environment: str) -> set[str]:  # noqa: ANN401 - botocore's client
+    """ARNs of everything in the client's account and Region that bears an environment's tags.
+
+    Args:
+        client: of the service `resourcegroupstaggingapi`.
+        project: value of the tag `project`.
+        environment: value of the tag `environment`.
+    """
+    filters = [
+        {"Key": PROJECT_TAG, "Values": [project]},
+        {"Key": ENVIRONMENT_TAG, "Values": [environment]},
+    ]
+    pages = client.get_paginator("get_resources").paginate(TagFilters=filters)
+    return {entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]}
+
+
+def retained_arns(resources: Iterable[Mapping[str, Any]]) -> set[str]:
+    """ARNs of what a state, as it was before the destroy, keeps on purpose."""
+    found = set()
+    for resource in resources:
+        arn = (resource.get("outputs") or {}).get("arn")
+        if resource.get("retainOnDelete") and isinstance(arn, str):
+            found.add(arn.removesuffix(":*"))
+    return found
+
+
+def refuse_strays(left: set[str], kept: set[str], environment: str) -> None:
+    """Refuse what is left without a purpose.
+
+    Raises:
+        LocalError: names each.
+    """
+    strays = sorted(arn for arn in left if arn.removesuffix(":*") not in kept)
+    if strays:
+        lines = "\n".join(f"  {arn}" for arn in strays)
+        raise LocalError(
+            f"The account still holds what bears the tags of {environment}, and was not to be retained:\n"
+            f"{lines}\nSomebody made it outside of Pulumi, or the destroy did not finish. Delete it, or "
+            "bring it under the stack with `pulumi import` and retain it there."
+        )
