@@ -25,8 +25,14 @@ REPLACING_SECTION, REPLACING_SETTING = "data", "multiRegionKeys"
 
 ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:([a-z0-9-]*):(\d*):")
 REFUSAL = "protect"
-LASTING_KINDS = ("CustomResourceDefinition ", "APIService ")
-"""Helm leaves a chart's definitions when a release goes, and the API server serves what is defined."""
+LASTING_KINDS = (
+    "CustomResourceDefinition ",
+    "APIService ",
+    "ValidatingAdmissionPolicy ",
+    "ValidatingAdmissionPolicyBinding ",
+)
+"""Helm leaves what a chart has under `crds/` when a release goes, the guards of its definitions included, and
+the API server serves what is defined."""
 
 REQUIRED = (
     "namespace",

@@ -75,7 +75,7 @@ LISTINGS: Mapping[str, Listing] = {
         "cloudwatch", "list_dashboards", "DashboardEntries", _field("DashboardName")
     ),
     "aws:cloudwatch/eventRule:EventRule": Listing("events", "list_rules", "Rules", _field("Name")),
-    "aws:cloudtrail/trail:Trail": Listing("cloudtrail", "list_trails", "Trails", _field("TrailARN")),
+    "aws:cloudtrail/trail:Trail": Listing("cloudtrail", "list_trails", "Trails", _field("Name")),
     "aws:backup/vault:Vault": Listing(
         "backup", "list_backup_vaults", "BackupVaultList", _field("BackupVaultName")
     ),
