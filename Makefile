@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
-.PHONY: help setup up stop down clean purge status shell env release rollback test lint grants drift cost rehearse verify chaos verify-down lock
+.PHONY: help setup up stop down clean purge status shell env release rollback test lint backend grants drift cost rehearse verify chaos verify-down lock
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ release: setup ## list the trained versions, or serve one (VERSION=...)
 
 rollback: setup ## serve what was served before
 	@$(RUN) rollback
+
+backend: setup ## on AWS: make the bucket and the key for a stack's state and secrets (STACK=dev)
+	@$(VENV)/bin/python -m stacks.backend $(STACK)
 
 grants: setup ## print who may do what to which store, from the program (STACK=prod, FORMAT=page)
 	@$(VENV)/bin/python -m stacks.grants $(or $(STACK),prod) $(if $(filter page,$(FORMAT)),--document)
