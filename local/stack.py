@@ -178,7 +178,6 @@ class Stack:
         progress: Progress,
         name: str,
         *,
-        replace: Sequence[str] = (),
         refresh: bool = True,
         then: str = "",
     ) -> Counter[str]:
@@ -187,7 +186,6 @@ class Stack:
         Args:
             progress: where the step is told.
             name: of the step.
-            replace: URNs to make anew.
             refresh: look at the world first, so that what was changed behind Pulumi's back is put back too.
             then: what comes next.
 
@@ -203,8 +201,6 @@ class Stack:
             "--suppress-progress",
             *(["--refresh"] if refresh else []),
         ]
-        for urn in replace:
-            arguments += ["--replace", urn]
         self._stream(progress, name, arguments, then=then)
         return self._last_changes()
 

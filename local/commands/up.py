@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from local import jobs
 from local.commands.status import api_url, collect
 from local.disk import keep_within_bounds
 from local.engine.install import install
@@ -105,10 +106,12 @@ def _converge(environment: Environment, progress: Progress) -> Counter[str]:
     failed = [] if lost else _failed_jobs(stack)
     if failed:
         progress.say("the last training Job failed for good: it runs once more")
+    jobs.remove(
+        environment.instance.bin / "kubectl", environment.variables, _training_jobs(stack) if lost else failed
+    )
     changes = stack.up(
         progress,
         "bring up stores, platform and training" if released is None else "bring up everything",
-        replace=_training_jobs(stack) if lost else failed,
         then="release the trained model" if released is None else "",
     )
     if released is None:
@@ -124,13 +127,13 @@ def _artifact_is_there(environment: Environment, release: Release) -> bool:
 
 def _training_jobs(stack: Stack) -> list[str]:
     """A finished Job whose artifact is lost has to run once more, though nothing in it changed."""
-    return [str(entry["urn"]) for entry in stack.resources() if entry["type"] == "kubernetes:batch/v1:Job"]
+    return [str(entry["id"]) for entry in stack.resources() if entry["type"] == "kubernetes:batch/v1:Job"]
 
 
 def _failed_jobs(stack: Stack) -> list[str]:
     """A Job that has failed never starts again by itself, whatever was wrong and has been mended since."""
     return [
-        str(entry["urn"])
+        str(entry["id"])
         for entry in stack.resources()
         if entry["type"] == "kubernetes:batch/v1:Job" and entry.get("initErrors")
     ]
