@@ -19,13 +19,18 @@ from local.instance import CHECKOUT, Instance
 from local.toolchain import Tool, Toolchain
 from tests.chaos.faults import CODE, Fault, FaultyEmulator
 from tests.chaos.orphans import aws_by_list, aws_by_tag
+from tests.chaos.plan import is_short
 from tests.environment.test_engine import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(is_short(), reason="not part of a short run"),
+]
 
 RUNS = 60
 """More than there are steps: a test that needs more hangs."""
