@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
-.PHONY: help setup up stop down clean purge status shell env release rollback test lint backend grants drift cost rehearse verify chaos verify-down lock
+.PHONY: help setup up stop down clean purge status shell env release rollback test lint backend grants drift cost rehearse verify chaos verify-down lock policy policy-mutants sbom
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,15 @@ cost: setup ## estimate what a month of an environment costs, against its budget
 
 rehearse: setup ## bring an environment up on throwaway emulators, check it, destroy it (STACK=prod)
 	@$(RUN) rehearse $(or $(STACK),local)
+
+policy: setup ## hold environments to every rule: preview, update, resolved state, second opinions (STACK="dev prod")
+	@$(RUN) policy $(or $(STACK),prod)
+
+policy-mutants: setup ## the same, and break one security property after the other: are all caught? (STACK=prod)
+	@$(RUN) policy --mutants $(or $(STACK),prod)
+
+sbom: setup ## write a bill of materials for each image
+	@$(RUN) sbom
 
 test: setup ## the suite that needs no root and no environment
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadscope -m "not environment and not chaos and not teardown"

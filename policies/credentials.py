@@ -110,6 +110,10 @@ def _often_enough(_secret: Resource, rotation: Resource, context: Context) -> It
         )
 
 
+NONE_DECLARED: Final = (
+    "no stack declares a secret: workloads have roles, and AWS keeps the database's password"
+)
+
 RULES: Final[tuple[Rule, ...]] = (
     property_rule(
         "secrets-own-key",
@@ -121,6 +125,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.MEDIUM,
         public_ids=("CKV_AWS_149",),
         remediation="Set kmsKeyId to a key of ours.",
+        dormant=NONE_DECLARED,
     ),
     attached_rule(
         "secrets-rotation",
@@ -133,6 +138,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.MEDIUM,
         public_ids=("SecretsManager.1", "SecretsManager.4", "CKV_AWS_304", "CKV2_AWS_57"),
         remediation="Add a SecretRotation, or let the service that uses the secret manage it.",
+        dormant=NONE_DECLARED,
         settings={"maximum_days": Setting(90, "days between two rotations")},
     ),
     resource_rule(
@@ -144,6 +150,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.CRITICAL,
         public_ids=("CKV2_AWS_34",),
         remediation="Name the principals.",
+        dormant=NONE_DECLARED,
     ),
     resource_rule(
         "secrets-no-plain-environment",
@@ -164,6 +171,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.CRITICAL,
         public_ids=("CIS Kubernetes 5.4.1",),
         remediation="Use a Secret, mounted as a file.",
+        dormant="programs get their settings by variables, which another rule judges",
     ),
     resource_rule(
         "secrets-parameters",
@@ -174,5 +182,6 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.HIGH,
         public_ids=("CKV_AWS_337", "CKV2_AWS_34"),
         remediation="Set type to SecureString and keyId to a key of ours.",
+        dormant=NONE_DECLARED,
     ),
 )

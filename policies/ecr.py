@@ -102,6 +102,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.CRITICAL,
         public_ids=("CKV_AWS_32",),
         remediation="Name the principals that may pull.",
+        dormant="no repository has a policy; what may pull is said by roles",
     ),
     property_rule(
         "ecr-no-force-delete",

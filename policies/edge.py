@@ -281,6 +281,7 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.MEDIUM,
         public_ids=("Cognito.1",),
         remediation="Set userPoolAddOns.advancedSecurityMode to ENFORCED.",
+        dormant="callers bring tokens of the organisation's own issuer; no environment has a user pool",
         settings=REQUIRED,
     ),
     property_rule(
@@ -292,6 +293,7 @@ RULES: Final[tuple[Rule, ...]] = (
         topic=Topic.AUTHENTICATION,
         severity=Severity.HIGH,
         remediation="Set adminCreateUserConfig.allowAdminCreateUserOnly to true.",
+        dormant="callers bring tokens of the organisation's own issuer; no environment has a user pool",
     ),
     property_rule(
         "edge-no-guests",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import (
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 CLUSTER: Final = "aws:eks/cluster:Cluster"
 NODES: Final = "aws:eks/nodeGroup:NodeGroup"
+ACCESS: Final = "aws:eks/accessEntry:AccessEntry"
+ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 INSTANCE: Final = "aws:ec2/instance:Instance"
 LOG_TYPES: Final = frozenset({"api", "audit", "authenticator", "controllerManager", "scheduler"})
@@ -77,7 +80,25 @@ def _uses_a_template(nodes: Resource, context: Context) -> Iterator[Problem]:
     yield Problem("launchTemplate", show(nodes.at("launchTemplate").value))
 
 
+def _named_principal(entry: Resource, _context: Context) -> Iterator[Problem]:
+    principal = entry.at("principalArn")
+    if not ROLE.fullmatch(principal.text() or ""):
+        yield Problem(principal.path, show(principal.value), "Name one role.")
+    groups = entry.at("kubernetesGroups")
+    if any(group.startswith("system:") for group in groups.texts()):
+        yield Problem(groups.path, show(groups.value), "Use groups of your own.")
+
+
 RULES: Final[tuple[Rule, ...]] = (
+    resource_rule(
+        "eks-named-access",
+        (ACCESS,),
+        _named_principal,
+        title="Access to the cluster belongs to named roles, none of them Kubernetes' own superuser",
+        topic=Topic.ACCESS,
+        severity=Severity.HIGH,
+        remediation="Name a role in principalArn, and no group that begins with system:.",
+    ),
     property_rule(
         "eks-no-public-endpoint",
         (CLUSTER,),

@@ -20,7 +20,6 @@ PARAMETERS: Final = "aws:rds/parameterGroup:ParameterGroup"
 CLUSTER_PARAMETERS: Final = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
 TLS_PARAMETERS: Final = frozenset({"rds.force_ssl", "require_secure_transport"})
 ON: Final = frozenset({"1", "on", "true"})
-DORMANT: Final = "no environment declares a relational database yet"
 
 
 def _forces_tls(database: Resource, context: Context) -> Iterator[Problem]:
@@ -62,7 +61,6 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.CRITICAL,
         public_ids=("RDS.3", "RDS.27", "CKV_AWS_16"),
         remediation="Set storageEncrypted to true; an existing database has to be restored from a snapshot.",
-        dormant=DORMANT,
     ),
     property_rule(
         "rds-own-key",
@@ -74,7 +72,6 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.HIGH,
         public_ids=("CKV_AWS_327",),
         remediation="Set kmsKeyId to a key of ours.",
-        dormant=DORMANT,
     ),
     property_rule(
         "rds-not-public",
@@ -86,7 +83,6 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.CRITICAL,
         public_ids=("RDS.2", "CKV_AWS_17"),
         remediation="Set publiclyAccessible to false.",
-        dormant=DORMANT,
     ),
     property_rule(
         "rds-deletion-protection",
@@ -99,7 +95,6 @@ RULES: Final[tuple[Rule, ...]] = (
         public_ids=("RDS.7", "RDS.8", "CKV_AWS_293"),
         remediation="Set deletionProtection to true.",
         settings=REQUIRED,
-        dormant=DORMANT,
     ),
     property_rule(
         "rds-backups",
@@ -112,7 +107,6 @@ RULES: Final[tuple[Rule, ...]] = (
         public_ids=("RDS.11", "CKV_AWS_133"),
         remediation="Set backupRetentionPeriod.",
         settings={"minimum_days": Setting(7, "days that automatic backups are kept")},
-        dormant=DORMANT,
     ),
     property_rule(
         "rds-multi-az",
@@ -125,7 +119,6 @@ RULES: Final[tuple[Rule, ...]] = (
         public_ids=("RDS.5", "CKV_AWS_157"),
         remediation="Set multiAz to true.",
         settings=REQUIRED,
-        dormant=DORMANT,
     ),
     stack_rule(
         "rds-tls",
@@ -137,7 +130,6 @@ RULES: Final[tuple[Rule, ...]] = (
         public_ids=("RDS.38", "RDS.39", "CKV2_AWS_69"),
         reads=(PARAMETERS, CLUSTER_PARAMETERS),
         remediation="Use a parameter group with rds.force_ssl or require_secure_transport on.",
-        dormant=DORMANT,
     ),
     property_rule(
         "rds-iam-authentication",
@@ -149,7 +141,6 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.MEDIUM,
         public_ids=("RDS.10", "RDS.12", "CKV_AWS_161"),
         remediation="Set iamDatabaseAuthenticationEnabled to true.",
-        dormant=DORMANT,
     ),
     stack_rule(
         "rds-managed-password",
@@ -159,7 +150,6 @@ RULES: Final[tuple[Rule, ...]] = (
         topic=Topic.AUTHENTICATION,
         severity=Severity.HIGH,
         remediation="Set manageMasterUserPassword to true and no password.",
-        dormant=DORMANT,
     ),
     property_rule(
         "rds-final-snapshot",
@@ -171,6 +161,5 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.MEDIUM,
         remediation="Set skipFinalSnapshot to false and name a finalSnapshotIdentifier.",
         settings=REQUIRED,
-        dormant=DORMANT,
     ),
 )

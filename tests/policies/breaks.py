@@ -575,6 +575,12 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         main("image", value="serving:latest"),
         main("image", value="registry:5000/serving"),
     ],
+    "eks-named-access": [
+        put("administrators", "principalArn", value=f"arn:aws:iam::{ACCOUNT}:role/*"),
+        put("administrators", "principalArn", value=f"arn:aws:iam::{ACCOUNT}:user/someone"),
+        put("administrators", "kubernetesGroups", 0, value="system:masters"),
+        cut("administrators", "principalArn"),
+    ],
     "backup-no-public-policy": [put("vault-policy", "policy", value=PUBLIC)],
     "network-endpoint-policy": [
         put("endpoint-s3", "policy", value=PUBLIC),

@@ -320,6 +320,15 @@ def cluster() -> list[Properties]:
             },
         ),
         entry(
+            "aws:eks/accessEntry:AccessEntry",
+            "administrators",
+            {
+                "principalArn": f"arn:aws:iam::{ACCOUNT}:role/administrators",
+                "kubernetesGroups": ["platform"],
+                "tags": INTERNAL,
+            },
+        ),
+        entry(
             "aws:eks/nodeGroup:NodeGroup",
             "nodes",
             {"clusterName": "plinth", "launchTemplate": {"id": "nodes-template"}, "tags": INTERNAL},

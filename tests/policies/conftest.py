@@ -11,6 +11,8 @@ import yaml
 
 # The importlib import mode adds no folder to the path; these tests share one environment.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+# The recorder of declared resources stands with the components' tests.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "components"))
 
 from typing import TYPE_CHECKING
 
