@@ -34,13 +34,14 @@ class RouteLimits:
         maximum_body: largest request body, default 1Mi; larger ones are answered 413.
         maximum_connections: connections, requests at a time, and requests waiting, from each proxy, default
             1024; beyond it requests are answered 503 at once rather than piling up.
-        requests_per_second: that each proxy lets through, default 1000; more are answered 429.
+        requests_per_second: that each proxy lets through, default None: any number; more are answered 429.
+            Envoy Gateway v1.8.0 refuses every number (envoyproxy/gateway#9186): it needs a later one.
     """
 
     request_seconds: int = 10
     maximum_body: str = "1Mi"
     maximum_connections: int = 1024
-    requests_per_second: int = 1000
+    requests_per_second: int | None = None
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,17 @@ def backend_policy_spec(args: RouteArgs) -> dict[str, Any]:
             },
         },
         "requestBuffer": {"limit": args.limits.maximum_body},
+        **rate_limit(args.limits.requests_per_second),
+    }
+
+
+def rate_limit(requests: int | None) -> dict[str, Any]:
+    """How many requests a second each proxy lets through, if there is a limit."""
+    if requests is None:
+        return {}
+    return {
         "rateLimit": {
             "type": "Local",
-            "local": {"rules": [{"limit": {"requests": args.limits.requests_per_second, "unit": "Second"}}]},
-        },
+            "local": {"rules": [{"limit": {"requests": requests, "unit": "Second"}}]},
+        }
     }

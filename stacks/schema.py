@@ -119,7 +119,8 @@ class Serving(Section):
         request_seconds: of one request, retries included, default 10.
         maximum_body: of a request, default 1Mi.
         maximum_connections: and requests at a time, from each proxy, default 1024.
-        requests_per_second: that each proxy lets through, default 1000.
+        requests_per_second: that each proxy lets through, default any number; needs Envoy Gateway after
+            v1.8.0, whose own definition of it contradicts itself.
     """
 
     replicas: Replicas = 2
@@ -131,7 +132,7 @@ class Serving(Section):
     request_seconds: Seconds = 10
     maximum_body: Bytes = "1Mi"
     maximum_connections: Annotated[int, Field(ge=1, le=100000)] = 1024
-    requests_per_second: Annotated[int, Field(ge=1, le=1000000)] = 1000
+    requests_per_second: Annotated[int, Field(ge=1, le=1000000)] | None = None
 
     @model_validator(mode="after")
     def _scales(self) -> Self:

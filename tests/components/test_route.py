@@ -5,7 +5,7 @@ from typing import Any
 from factories import inference_service
 from recording import record
 
-from components.route import RouteLimits
+from components.route import RouteLimits, rate_limit
 
 
 def test_only_the_public_paths_are_routed() -> None:
@@ -61,3 +61,9 @@ def test_a_route_bounds_time_size_and_crowd() -> None:
     recording = record(lambda: inference_service(limits=RouteLimits(request_seconds=4)))
     (rule,) = recording.custom("HTTPRoute")["spec"]["rules"]
     assert rule["timeouts"] == {"request": "4s"}
+
+
+def test_a_proxy_lets_through_as_many_requests_as_it_is_told() -> None:
+    assert rate_limit(None) == {}
+    (rule,) = rate_limit(500)["rateLimit"]["local"]["rules"]
+    assert rule["limit"] == {"requests": 500, "unit": "Second"}
