@@ -37,6 +37,9 @@ TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY, Tool.KWOK)
 
 COMMANDS = ("helm", "kubectl")
 PREVIEW_SECONDS = 600.0
+ERROR = "error: "
+"""What the engine puts before the reason of a failure."""
+
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 
@@ -132,7 +135,19 @@ class Rehearsal:
         Raises:
             LocalError: the engine refused or failed.
         """
-        return dict(self.stack.up(self.progress, name, refresh=refresh))
+        try:
+            return dict(self.stack.up(self.progress, name, refresh=refresh))
+        except LocalError as error:
+            raise LocalError(f"{name} failed:\n{self._reasons() or error}") from error
+
+    def _reasons(self) -> str:
+        """What the engine's log calls an error; the log itself goes with the rehearsal."""
+        try:
+            lines = (self._instance.logs / "pulumi.log").read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        told = dict.fromkeys(line.strip() for line in lines if ERROR in line)
+        return "\n".join(f"  {line}" for line in told)
 
     def state(self) -> dict[str, Any]:
         """The resolved state as `pulumi stack export` gives it."""
