@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.errors import LocalError
+from local.rehearsal.inventory import inventory, retained
+from local.tagged import refuse_strays, retained_arns, tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REGION = "eu-central-1"
+TAGS = [{"Key": "project", "Value": "plinth"}, {"Key": "environment", "Value": "prod"}]
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield
+
+
+def test_what_is_made_shows_under_the_engines_own_names() -> None:
+    before = inventory(client)
+    client("s3").create_bucket(Bucket="raw", CreateBucketConfiguration={"LocationConstraint": REGION})
+    client("iam").create_role(RoleName="serve", AssumeRolePolicyDocument=json.dumps({"Statement": []}))
+    client("sqs").create_queue(QueueName="cases")
+    made = inventory(client) - before
+    assert {"aws:s3/bucket:Bucket raw", "aws:iam/role:Role serve"} <= made
+    assert len(made) == 3
+
+
+def test_a_key_whose_deletion_is_ordered_is_no_longer_counted() -> None:
+    kms = client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    assert f"aws:kms/key:Key {key}" in inventory(client)
+    kms.schedule_key_deletion(KeyId=key)
+    assert f"aws:kms/key:Key {key}" not in inventory(client)
+
+
+def test_only_what_stands_on_its_own_and_is_retained_is_expected_to_stay() -> None:
+    resources = [
+        {"type": "aws:s3/bucket:Bucket", "id": "raw", "retainOnDelete": True},
+        {"type": "aws:s3/bucketPolicy:BucketPolicy", "id": "raw", "retainOnDelete": True},
+        {"type": "aws:iam/role:Role", "id": "serve"},
+    ]
+    assert retained(resources) == {"aws:s3/bucket:Bucket raw"}
+
+
+def test_what_is_left_with_an_environments_tags_is_refused_unless_it_is_retained() -> None:
+    s3 = client("s3")
+    for name in ("kept", "stray"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": TAGS})
+    s3.create_bucket(Bucket="others", CreateBucketConfiguration={"LocationConstraint": REGION})
+    left = tagged(client("resourcegroupstaggingapi"), "plinth", "prod")
+    assert left == {"arn:aws:s3:::kept", "arn:aws:s3:::stray"}
+    kept = retained_arns([{"retainOnDelete": True, "outputs": {"arn": "arn:aws:s3:::kept"}}])
+    with pytest.raises(LocalError, match="arn:aws:s3:::stray") as refusal:
+        refuse_strays(left, kept, "prod")
+    assert "arn:aws:s3:::kept" not in str(refusal.value)
+    refuse_strays(left - {"arn:aws:s3:::stray"}, kept, "prod")
