@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
-.PHONY: help setup up stop down clean purge status shell env release rollback test lint backend grants drift cost rehearse verify chaos verify-down lock policy policy-mutants sbom
+.PHONY: help setup up stop down clean purge status shell env release rollback test lint backend grants drift cost leftovers rehearse verify chaos verify-down lock policy policy-mutants sbom
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ drift: setup ## name what was changed behind Pulumi's back (STACK=local)
 
 cost: setup ## estimate what a month of an environment costs, against its budget (STACK=prod)
 	@$(RUN) cost $(or $(STACK),prod)
+
+leftovers: setup ## list by tag what an account holds after a destroy (STACK=prod STATE=exported.json)
+	@$(RUN) leftovers $(STACK) $(STATE)
 
 rehearse: setup ## bring an environment up on throwaway emulators, check it, destroy it (STACK=prod)
 	@$(RUN) rehearse $(or $(STACK),local)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import Annotated
 
 import typer
@@ -113,6 +114,17 @@ def cost(stack: Annotated[str, typer.Argument(help="Name of the environment.")])
     from local.commands.cost import cost as command  # noqa: PLC0415
 
     command(stack, Progress())
+
+
+@app.command()
+def leftovers(
+    stack: Annotated[str, typer.Argument(help="Name of the environment.")],
+    state: Annotated[Path, typer.Argument(help="What `pulumi stack export` gave before the destroy.")],
+) -> None:
+    """List by tag what an account still holds after a destroy."""
+    from local.commands.leftovers import leftovers as command  # noqa: PLC0415
+
+    command(stack, state, Progress())
 
 
 @app.command()

@@ -9,6 +9,9 @@ from local.errors import LocalError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+PROJECT = "plinth"
+"""What every environment's resources have in the tag `project`."""
+
 PROJECT_TAG, ENVIRONMENT_TAG = "project", "environment"
 
 
@@ -26,6 +29,17 @@ def tagged(client: Any, project: str, environment: str) -> set[str]:  # noqa: AN
     ]
     pages = client.get_paginator("get_resources").paginate(TagFilters=filters)
     return {entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]}
+
+
+def without_dying_keys(arns: Iterable[str], kms: Any) -> set[str]:  # noqa: ANN401 - botocore's client
+    """Leave out keys whose deletion has been ordered: they cost nothing, and go when their window ends."""
+    return {arn for arn in arns if not _is_dying_key(arn, kms)}
+
+
+def _is_dying_key(arn: str, kms: Any) -> bool:  # noqa: ANN401 - botocore's client
+    if ":kms:" not in arn or ":key/" not in arn:
+        return False
+    return bool(kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
 
 
 def retained_arns(resources: Iterable[Mapping[str, Any]]) -> set[str]:

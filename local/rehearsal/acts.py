@@ -9,7 +9,7 @@ from local.emulated import emulator_client
 from local.errors import LocalError
 from local.plan import Step, steps
 from local.rehearsal.inventory import inventory, retained
-from local.tagged import refuse_strays, retained_arns, tagged
+from local.tagged import PROJECT, refuse_strays, retained_arns, tagged, without_dying_keys
 
 if TYPE_CHECKING:
     from local.rehearsal.rehearsal import Rehearsal
@@ -224,18 +224,11 @@ class Acts:
         self._say(f"destroyed: in the cluster {definitions} definitions stay, which Helm never removes")
 
     def _check_tags(self, resources: list[dict[str, Any]]) -> None:
-        client = self._client("resourcegroupstaggingapi")
-        kms = self._client("kms")
-        left = {arn for arn in tagged(client, "plinth", self._stack.name) if not _awaits_deletion(kms, arn)}
+        found = tagged(self._client("resourcegroupstaggingapi"), PROJECT, self._stack.name)
+        left = without_dying_keys(found, self._client("kms"))
         for arn in sorted(left):
             self._say(f"  left by tag: {arn}")
         refuse_strays(left, retained_arns(resources), self._stack.name)
-
-
-def _awaits_deletion(kms: Any, arn: str) -> bool:  # noqa: ANN401 - botocore's client
-    if ":kms:" not in arn or ":key/" not in arn:
-        return False
-    return bool(kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
 
 
 def _is_recorded_only(entry: dict[str, Any]) -> bool:
