@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from policies.core.build import IS_FALSE, IS_TRUE, OWN_KEY, at_least, property_rule, stack_rule
+from policies.core.build import IS_FALSE, IS_TRUE, OWN_KEY, at_least, property_rule, resource_rule, stack_rule
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import show
 
@@ -43,7 +43,7 @@ def _uses(database: Resource, group: Resource, link: str, context: Context) -> b
 
 def _no_password(database: Resource, _context: Context) -> Iterator[Problem]:
     for name in ("password", "passwordWo", "masterPassword", "masterPasswordWo"):
-        if database.at(name).present():
+        if database.at(name).known():
             yield Problem(name, "set", "Remove the password and set manageMasterUserPassword.")
     view = database.at("manageMasterUserPassword")
     if view.flag() is not True:
@@ -142,7 +142,7 @@ RULES: Final[tuple[Rule, ...]] = (
         public_ids=("RDS.10", "RDS.12", "CKV_AWS_161"),
         remediation="Set iamDatabaseAuthenticationEnabled to true.",
     ),
-    stack_rule(
+    resource_rule(
         "rds-managed-password",
         (INSTANCE, CLUSTER),
         _no_password,
