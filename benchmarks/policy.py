@@ -2,7 +2,7 @@
 
     python benchmarks/policy.py prod --runs 3
 
-One rehearsal, previews with and without the pack in turns, so that the machine's other work falls on both alike.
+One rehearsal, previews with and without the pack in turns, so that other work on the machine falls on both.
 Writes results/policy.json beside this file.
 """
 
