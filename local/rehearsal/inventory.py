@@ -99,7 +99,7 @@ LISTINGS: Mapping[str, Listing] = {
     ),
     "aws:eks/cluster:Cluster": Listing("eks", "list_clusters", "clusters", _itself),
     "aws:rds/instance:Instance": Listing(
-        "rds", "describe_db_instances", "DBInstances", _field("DbiResourceId")
+        "rds", "describe_db_instances", "DBInstances", _field("DBInstanceIdentifier")
     ),
     "aws:rds/subnetGroup:SubnetGroup": Listing(
         "rds", "describe_db_subnet_groups", "DBSubnetGroups", _field("DBSubnetGroupName")
