@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from local.engine.aws import s3_access, s3_settings
@@ -37,15 +38,30 @@ def _create(aws: Aws, wanted: Wanted) -> str:
         location = None
         if aws.find("s3", "head_bucket", Bucket=bucket) is not None:
             raise AwsError(f"The bucket {bucket} exists.", "BucketAlreadyOwnedByYou")
-    aws.call(
-        "s3",
-        "create_bucket",
-        Bucket=bucket,
-        CreateBucketConfiguration=location,
-        ObjectLockEnabledForBucket=wanted["objectLockEnabled"],
-    )
-    _write_tags(aws, bucket, {}, wanted.tags)
+    try:
+        aws.call(
+            "s3",
+            "create_bucket",
+            Bucket=bucket,
+            CreateBucketConfiguration=location,
+            ObjectLockEnabledForBucket=wanted["objectLockEnabled"],
+        )
+        _write_tags(aws, bucket, {}, wanted.tags)
+    except AwsError as error:
+        if not error.conflict:
+            _take_back(aws, bucket)
+        raise
     return bucket
+
+
+def _take_back(aws: Aws, bucket: str) -> None:
+    """Remove a bucket that was made and never tagged: no later run could tell whose it is.
+
+    S3 tags a bucket by a second call. One with a tag, or with anything in it, stays.
+    """
+    with contextlib.suppress(AwsError):
+        if not _read_tags(aws, bucket, {}):
+            aws.attempt("s3", "delete_bucket", Bucket=bucket)
 
 
 def _read(aws: Aws, identity: str, known: Properties) -> Properties | None:

@@ -16,6 +16,7 @@ from aws_driver import REGION, RefusedError
 from aws_examples import KEY_POLICY, TRUST, policy, statement
 
 from local.engine.aws import limits, table
+from local.engine.aws.connection import AwsError
 from local.engine.aws.provider import AwsProvider
 from local.engine.aws.recorded import MARK
 from local.engine.aws.resource_type import Aws
@@ -461,6 +462,25 @@ def test_what_an_update_failed_to_take_away_is_taken_away_by_the_next(
     engine.up(ROLE, "serve", {"assumeRolePolicy": trust})
     role = engine.client("iam").get_role(RoleName=engine.states["serve"].identity)["Role"]
     assert "PermissionsBoundary" not in role
+
+
+def test_a_bucket_that_could_not_be_tagged_is_not_left_behind(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Aws.call
+
+    def failing(self: Aws, service: str, operation: str, /, **parameters: Any) -> Any:
+        if operation == "put_bucket_tagging":
+            raise AwsError("refused", "InjectedFault")
+        return call(self, service, operation, **parameters)
+
+    before = engine.client("s3").list_buckets()["Buckets"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Aws, "call", failing)
+        with pytest.raises(grpc.RpcError, match="refused"):
+            engine.up(BUCKET, "untagged", {})
+    assert engine.client("s3").list_buckets()["Buckets"] == before
+    assert engine.up(BUCKET, "untagged", {}) == "created"
 
 
 # Secrets
