@@ -53,11 +53,12 @@ def _create_rule(direction: str, aws: Aws, wanted: Wanted) -> str:
     return str(made["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
 
-def _read_rule(aws: Aws, identity: str, _known: Properties) -> Properties | None:
+def _read_rule(aws: Aws, identity: str, known: Properties) -> Properties | None:
     rule = one(aws, "describe_security_group_rules", "SecurityGroupRules", SecurityGroupRuleIds=[identity])
     if rule is None:
         return None
     told = {own: rule.get(api) for own, api in RULE.items()}
+    group = rule.get("ReferencedGroupInfo", {}).get("GroupId")
     if told["ipProtocol"] == ALL:
         told |= {"fromPort": None, "toPort": None}
     return {
@@ -65,8 +66,9 @@ def _read_rule(aws: Aws, identity: str, _known: Properties) -> Properties | None
         "arn": aws.arn("ec2", f"security-group-rule/{identity}"),
         "securityGroupId": rule["GroupId"],
         "securityGroupRuleId": identity,
-        "referencedSecurityGroupId": rule.get("ReferencedGroupInfo", {}).get("GroupId"),
-        "description": rule.get("Description") or None,
+        "referencedSecurityGroupId": group,
+        # The emulator forgets it where the rule is about a group.
+        "description": rule.get("Description") or (known.get("description") if group else None),
     }
 
 

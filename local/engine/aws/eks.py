@@ -202,6 +202,8 @@ TYPES = (
         unordered=frozenset({"enabledClusterLogTypes"}),
         adds=frozenset({"vpcId", "clusterSecurityGroupId"}),
         defaults={"bootstrapSelfManagedAddons": True},
+        # Only asked at the creation, and never told again.
+        remembers=("bootstrapSelfManagedAddons",),
         tagging=_TAGS,
         identify=lambda _aws, wanted: str(wanted["name"]),
     ),
