@@ -128,7 +128,11 @@ class Acts:
         with self._rehearsal.progress.step(f"preview with plinth:{section}.{setting} = {value}"):
             preview = self._rehearsal.preview("--refresh")
         if preview.status != 0:
-            raise LocalError(f"The preview of one changed setting failed:\n{preview.output[-4000:]}")
+            errors = "\n".join(preview.errors) or preview.output[-4000:]
+            raise LocalError(
+                f"The preview of one changed setting failed:\n{errors}\n"
+                f"The engine would:\n{_listed(steps(preview.plan))}"
+            )
         found = steps(preview.plan)
         if not (
             [(step.operation, step.type) for step in found] == [("update", CHANGED_TYPE)]

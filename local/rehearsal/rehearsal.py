@@ -57,6 +57,15 @@ class Preview:
     plan: dict[str, Any]
     output: str
 
+    @property
+    def errors(self) -> list[str]:
+        """What the engine, the program, a provider or a policy says against it, each with its resource."""
+        return [
+            f"  {str(entry.get('urn', '')).rpartition('::')[2]} {entry['message'].strip()}"
+            for entry in self.plan.get("diagnostics") or []
+            if entry.get("severity") == "error"
+        ]
+
 
 class Rehearsal:
     """An environment's stack on a ground of its own.
