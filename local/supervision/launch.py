@@ -53,7 +53,10 @@ def main(words: list[str]) -> None:
     pairs = list(zip(options[::2], options[1::2], strict=True))
     parent = next((int(value) for name, value in pairs if name == "--parent"), os.getppid())
     death = next(value for name, value in pairs if name == "--death")
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.Signals[f"SIG{death}"])
+    asked = signal.Signals[f"SIG{death}"]
+    if asked is not signal.SIGKILL:
+        signal.signal(asked, signal.SIG_DFL)  # a shell that starts us with `&` has it ignored, and so had we
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, asked)
     if os.getppid() != parent:
         sys.exit("launch: the process that this one is tied to ended first")
     patience = float(next(value for name, value in pairs if name == "--patience"))

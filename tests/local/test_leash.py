@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STARTER = """
-import subprocess, sys
+import signal, subprocess, sys
 from local.leash import leashed
+signal.signal(signal.SIGINT, {disposition})
 child = subprocess.Popen(leashed([sys.executable, "-c", {program!r}]), start_new_session=True)
 print(child.pid, flush=True)
 child.wait()
@@ -75,10 +76,13 @@ def _kill(process: subprocess.Popen[str]) -> None:
     process.stdout.close()
 
 
-def test_a_leashed_engine_is_interrupted_when_its_command_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "disposition", ["signal.default_int_handler", "signal.SIG_IGN"], ids=["in the foreground", "with &"]
+)
+def test_a_leashed_engine_is_interrupted_when_its_command_is_killed(tmp_path: Path, disposition: str) -> None:
     ready, file = tmp_path / "ready", tmp_path / "note"
     program = NOTING.format(ready=str(ready), file=str(file))
-    starter, child = _start(STARTER.format(program=program))
+    starter, child = _start(STARTER.format(program=program, disposition=disposition))
     _wait_for(ready)
     _kill(starter)
     psutil.wait_procs([child], timeout=10)
