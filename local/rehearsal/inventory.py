@@ -43,6 +43,11 @@ def _own_alias(entry: Entry) -> str | None:
     return None if entry["AliasName"].startswith("alias/aws/") else str(entry["AliasName"])
 
 
+def _own_secret(entry: Entry) -> str | None:
+    # A database's own password comes and goes with the database, and stays where that is retained.
+    return None if entry["Name"].startswith("rds!") else str(entry["ARN"])
+
+
 def _own_endpoint(entry: Entry) -> str | None:
     return None if entry["State"] in {"deleted", "deleting"} else str(entry["VpcEndpointId"])
 
@@ -104,9 +109,7 @@ LISTINGS: Mapping[str, Listing] = {
     "aws:rds/subnetGroup:SubnetGroup": Listing(
         "rds", "describe_db_subnet_groups", "DBSubnetGroups", _field("DBSubnetGroupName")
     ),
-    "aws:secretsmanager/secret:Secret": Listing(
-        "secretsmanager", "list_secrets", "SecretList", _field("ARN")
-    ),
+    "aws:secretsmanager/secret:Secret": Listing("secretsmanager", "list_secrets", "SecretList", _own_secret),
     "aws:ssm/parameter:Parameter": Listing("ssm", "describe_parameters", "Parameters", _field("Name")),
     "aws:ecr/repository:Repository": Listing(
         "ecr", "describe_repositories", "repositories", _field("repositoryName")

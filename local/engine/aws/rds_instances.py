@@ -147,6 +147,9 @@ def _read(aws: Aws, identity: str, known: Properties) -> Properties | None:
 
 
 def _put(aws: Aws, identity: str, wanted: Wanted) -> None:
+    left_out = {"dbSubnetGroupName"}
+    if (_find(aws, identity) or {}).get("MasterUserSecret"):
+        left_out.add("manageMasterUserPassword")  # asked again, the emulator makes a second secret
     aws.call(
         "rds",
         "modify_db_instance",
@@ -155,7 +158,7 @@ def _put(aws: Aws, identity: str, wanted: Wanted) -> None:
         **{
             api: wanted[own]
             for own, api in CHANGING.items()
-            if wanted[own] is not None and own != "dbSubnetGroupName"
+            if wanted[own] is not None and own not in left_out
         },
     )
 

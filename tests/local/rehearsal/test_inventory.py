@@ -49,6 +49,14 @@ def test_a_key_whose_deletion_is_ordered_is_no_longer_counted() -> None:
     assert f"aws:kms/key:Key {key}" not in inventory(client)
 
 
+def test_a_databases_own_password_is_no_resource_beside_it() -> None:
+    secrets = client("secretsmanager")
+    secrets.create_secret(Name="rds!db-1", SecretString="made by the database service")
+    own = secrets.create_secret(Name="token", SecretString="made by the program")["ARN"]
+    found = {name for name in inventory(client) if "secret:Secret" in name}
+    assert found == {f"aws:secretsmanager/secret:Secret {own}"}
+
+
 def test_only_what_stands_on_its_own_and_is_retained_is_expected_to_stay() -> None:
     resources = [
         {"type": "aws:s3/bucket:Bucket", "id": "raw", "retainOnDelete": True},
