@@ -42,7 +42,7 @@ def test_a_loosened_bucket_policy_and_an_edited_deployment_are_named_and_put_bac
     document["Statement"] = document["Statement"][1:]
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
     deployment = kubectl.get("deployments")["items"][0]["metadata"]["name"]
-    edit = [{"op": "replace", "path": "/spec/template/spec/terminationGracePeriodSeconds", "value": 1}]
+    edit = [{"op": "replace", "path": "/spec/template/spec/terminationGracePeriodSeconds", "value": 25}]
     kubectl("patch", "deployment", deployment, "--type", "json", "--patch", json.dumps(edit))
 
     with pytest.raises(LocalError) as refusal:
