@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from local.errors import LocalError
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 PROJECT = "plinth"
 """What every environment's resources have in the tag `project`."""
+
+AUTOMATED_SNAPSHOT = re.compile(r"(arn:[^:]+:rds:[^:]+:[0-9]+):snapshot:rds:(.+)-[0-9]{4}(?:-[0-9]{2}){4}")
+"""RDS keeps the prefix `rds:` to itself: a snapshot that a person takes can't bear it."""
 
 PROJECT_TAG, ENVIRONMENT_TAG = "project", "environment"
 
@@ -52,13 +56,18 @@ def retained_arns(resources: Iterable[Mapping[str, Any]]) -> set[str]:
     return found
 
 
+def _database_of(arn: str) -> str:
+    """The database whose automated backup this is; it bears its tags and goes with it. Else the ARN itself."""
+    return AUTOMATED_SNAPSHOT.sub(r"\1:db:\2", arn)
+
+
 def refuse_strays(left: set[str], kept: set[str], environment: str) -> None:
     """Refuse what is left without a purpose.
 
     Raises:
         LocalError: names each.
     """
-    strays = sorted(arn for arn in left if arn.removesuffix(":*") not in kept)
+    strays = sorted(arn for arn in left if not {arn.removesuffix(":*"), _database_of(arn)} & kept)
     if strays:
         lines = "\n".join(f"  {arn}" for arn in strays)
         raise LocalError(

@@ -79,3 +79,14 @@ def test_what_is_left_with_an_environments_tags_is_refused_unless_it_is_retained
         refuse_strays(left, kept, "prod")
     assert "arn:aws:s3:::kept" not in str(refusal.value)
     refuse_strays(left - {"arn:aws:s3:::stray"}, kept, "prod")
+
+
+def test_an_automated_backup_stays_with_its_database_and_one_taken_by_hand_is_a_stray() -> None:
+    database = "arn:aws:rds:eu-central-1:123456789012:db:plinth-prod-registry"
+    snapshot = "arn:aws:rds:eu-central-1:123456789012:snapshot:"
+    automated = f"{snapshot}rds:plinth-prod-registry-2026-11-23-00-29"
+    refuse_strays({database, automated}, {database}, "prod")
+    with pytest.raises(LocalError, match=automated):
+        refuse_strays({automated}, set(), "prod")
+    with pytest.raises(LocalError, match=f"{snapshot}by-hand"):
+        refuse_strays({database, f"{snapshot}by-hand"}, {database}, "prod")
