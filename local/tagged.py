@@ -57,7 +57,7 @@ def retained_arns(resources: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def _database_of(arn: str) -> str:
-    """The database whose automated backup this is; it bears its tags and goes with it. Else the ARN itself."""
+    """The database whose automated backup this is; it bears its tags and goes with it. Else the ARN."""
     return AUTOMATED_SNAPSHOT.sub(r"\1:db:\2", arn)
 
 
