@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DEFAULT_REGION: Final = "us-east-1"
 """There a bucket is made without a location, and making one's own again is no conflict."""
 
+EMPTYING_ATTEMPTS: Final = 5
+"""A bucket of access logs gets more while the buckets that log into it are destroyed beside it."""
+
 HOSTED_ZONES: Final = {
     "eu-central-1": "Z21DNDUVLTQW6Q",
     "eu-north-1": "Z3BAZG2TWCNX0D",
@@ -85,17 +88,26 @@ def _read(aws: Aws, identity: str, known: Properties) -> Properties | None:
 
 
 def _delete(aws: Aws, identity: str, known: Properties) -> None:
-    if known.get("forceDestroy"):
-        remove_versions(aws, identity)
-    try:
-        aws.call("s3", "delete_bucket", Bucket=identity)
-    except AwsError as error:
-        if error.code == "BucketNotEmpty":
-            raise ProviderError(
-                f"The bucket {identity} holds objects, and forceDestroy is not set, so it is kept. Empty it, "
-                "or set forceDestroy to true and bring that up before you destroy it."
-            ) from error
-        raise
+    forced = bool(known.get("forceDestroy"))
+    for _ in range(EMPTYING_ATTEMPTS if forced else 1):
+        if forced:
+            remove_versions(aws, identity)
+        try:
+            aws.call("s3", "delete_bucket", Bucket=identity)
+        except AwsError as error:
+            if error.code != "BucketNotEmpty":
+                raise
+        else:
+            return
+    if forced:
+        raise ProviderError(
+            f"The bucket {identity} was emptied {EMPTYING_ATTEMPTS} times and held objects again each time. "
+            "End what writes to it, and destroy again."
+        )
+    raise ProviderError(
+        f"The bucket {identity} holds objects, and forceDestroy is not set, so it is kept. Empty it, "
+        "or set forceDestroy to true and bring that up before you destroy it."
+    )
 
 
 def _read_tags(aws: Aws, identity: str, _known: Properties) -> Tags:

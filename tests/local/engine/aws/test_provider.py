@@ -333,6 +333,19 @@ def test_what_the_program_leaves_alone_is_no_change(engine: Engine) -> None:
 # What must not be lost
 
 
+def test_a_bucket_of_more_objects_than_a_page_is_emptied_whole(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.engine.aws.s3_objects.BATCH", 3)
+    monkeypatch.setattr("local.engine.aws.s3.EMPTYING_ATTEMPTS", 1)
+    engine.up(BUCKET, "raw", {"forceDestroy": True})
+    bucket, s3 = engine.states["raw"].identity, engine.client("s3")
+    for number in range(10):
+        s3.put_object(Bucket=bucket, Key=f"{number}", Body=b"one")
+    engine.destroy(BUCKET, "raw")
+    assert bucket not in {found["Name"] for found in s3.list_buckets()["Buckets"]}
+
+
 def test_a_bucket_that_holds_objects_is_kept_unless_it_may_be_emptied(engine: Engine) -> None:
     engine.up(BUCKET, "raw", {})
     bucket = engine.states["raw"].identity
