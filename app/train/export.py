@@ -61,6 +61,7 @@ def export(model: Any, features: NDArray[np.float32], sample: Mapping[str, Any])
     _keep_probabilities(converted)
     converted.producer_name = converted.producer_version = converted.domain = converted.doc_string = ""
     converted.graph.doc_string = ""
+    _replace(converted.opset_import, sorted(converted.opset_import, key=lambda opset: opset.domain))
     probability = round(float(model.predict_proba(features[:1])[0, 1]), PROBABILITY_DIGITS)
     for key, value in (
         (FEATURES_KEY, feature_spec()),
@@ -121,6 +122,10 @@ def _keep_probabilities(model: onnx.ModelProto) -> None:
         (graph.initializer, initializers),
     )
     for field, items in kept:
-        copies = [type(item).FromString(item.SerializeToString()) for item in items]
-        del field[:]
-        field.extend(copies)
+        _replace(field, items)
+
+
+def _replace(field: Any, items: list[Any]) -> None:  # noqa: ANN401 - protobuf's repeated field
+    copies = [type(item).FromString(item.SerializeToString()) for item in items]
+    del field[:]
+    field.extend(copies)

@@ -94,6 +94,12 @@ def test_another_process_with_another_processors_blas_gives_the_same_bytes(
     assert found.stdout.strip() == trained.sha256
 
 
+def test_the_operator_sets_stand_in_an_order_of_their_own(trained: Trained) -> None:
+    """The converter keeps them in a set, whose order changes from process to process."""
+    domains = [opset.domain for opset in onnx.load_from_string(trained.artifact).opset_import]
+    assert domains == ["", "ai.onnx.ml"]
+
+
 def test_another_seed_gives_other_bytes(dataset: Dataset, trained: Trained) -> None:
     assert train(dataset, _altered(seed=1)).sha256 != trained.sha256
 
