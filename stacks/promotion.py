@@ -219,8 +219,8 @@ class Promotion:
             wanted = f"{self._target.registry}/{self._target.repository}"
             raise self._refused(
                 f"the repository {self._target.repository} of {self._target.stack} has no image {digest}. "
-                f"Copy it unchanged, then run this again: skopeo copy --preserve-digests docker://{name}@{digest} "
-                f"docker://{wanted}:{digest.removeprefix('sha256:')[:12]}"
+                "Copy it unchanged, then run this again: skopeo copy --preserve-digests "
+                f"docker://{name}@{digest} docker://{wanted}:{digest.removeprefix('sha256:')[:12]}"
             )
 
     def _copy(self, key: str, content: bytes) -> bool:

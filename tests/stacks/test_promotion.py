@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,7 +17,6 @@ from stacks.release import load_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ARTIFACT = b"a model, as ONNX"
 SHA256 = hashlib.sha256(ARTIFACT).hexdigest()
@@ -26,12 +26,12 @@ FOLDER = "models/support2-mortality/v1"
 class Accounts:
     """Staging with a release that was proven, and production with an empty bucket and a registry."""
 
-    def __init__(self, releases: Path) -> None:
-        self.releases = releases
+    def __init__(self) -> None:
+        self.releases = Path()
         self.sessions = tuple(_session_of(number) for number in ("000000000002", "000000000003"))
         self.source, self.target = End("staging", self.sessions[0]), End("prod", self.sessions[1])
-        for end, session in ((self.source, self.sessions[0]), (self.target, self.sessions[1])):
-            session.client("s3", region_name="eu-central-1").create_bucket(
+        for end in (self.source, self.target):
+            self._s3(end).create_bucket(
                 Bucket=end.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
             )
         ecr = self.sessions[1].client("ecr", region_name="eu-central-1")
@@ -44,15 +44,23 @@ class Accounts:
             imageTag="tested",
         )
         self.digest = pushed["image"]["imageId"]["imageDigest"]
+
+    def begin(self, releases: Path) -> None:
+        """As it is before a promotion, whatever a test has left."""
+        self.releases = releases
+        for end in (self.source, self.target):
+            for name in ("model.onnx", "manifest.json"):
+                self._s3(end).delete_object(Bucket=end.bucket, Key=f"{FOLDER}/{name}")
         self.put(self.source, "model.onnx", ARTIFACT)
         self.put(self.source, "manifest.json", json.dumps({"artifact": {"sha256": SHA256}}).encode())
         self.release(image=f"staging.example.org/serving@{self.digest}")
 
-    def put(self, end: End, name: str, content: bytes) -> None:
+    def _s3(self, end: End) -> Any:
         session = self.sessions[0 if end is self.source else 1]
-        session.client("s3", region_name="eu-central-1").put_object(
-            Bucket=end.bucket, Key=f"{FOLDER}/{name}", Body=content
-        )
+        return session.client("s3", region_name="eu-central-1")
+
+    def put(self, end: End, name: str, content: bytes) -> None:
+        self._s3(end).put_object(Bucket=end.bucket, Key=f"{FOLDER}/{name}", Body=content)
 
     def release(self, **changes: Any) -> None:
         content = {"model": "support2-mortality", "version": "v1", "artifact_sha256": SHA256, **changes}
@@ -75,13 +83,17 @@ def _session_of(account: str) -> boto3.Session:
     return boto3.Session(taken["AccessKeyId"], taken["SecretAccessKey"], taken["SessionToken"])
 
 
+@pytest.fixture(scope="module")
+def world() -> Iterator[Accounts]:
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        yield Accounts()
+
+
 @pytest.fixture
-def accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Accounts]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        yield Accounts(tmp_path)
+def accounts(world: Accounts, tmp_path: Path) -> Accounts:
+    world.begin(tmp_path)
+    return world
 
 
 def test_the_same_artifact_and_the_same_image_go_on(accounts: Accounts) -> None:
