@@ -67,7 +67,6 @@ EXPLAINED: Final = (
     (r"ServiceAccount::.*automount", "every pod says for itself, and is judged"),
     (r"bucketObject.*bucketKeyEnabled", "costs requests to KMS, not safety"),
     (r"forceDetachPolicies", "matters only when the role is deleted"),
-    (r"kubernetes:.*topologySpreadConstraints removed", "one replica needs no spread"),
 )
 """Survivors that are known and accepted: what the line looks like, and why."""
 

@@ -82,6 +82,7 @@ REMOVABLE: Final = frozenset(
         "memory",
         "cpu",
         "topologySpreadConstraints",
+        "envoyPDB",
         "policyTypes",
         "redrivePolicy",
         "enabledClusterLogTypes",

@@ -612,8 +612,17 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "kubernetes-disruption-budget": [
         drop("serving-budget"),
         put("serving-budget", "spec", "selector", value={"matchLabels": {"app": "another"}}),
+        cut("proxy", *ENVOY[:-1], "envoyPDB"),
     ],
-    "kubernetes-spread": [pod("topologySpreadConstraints", value=[])],
+    "kubernetes-spread": [
+        pod("topologySpreadConstraints", value=[]),
+        cut("proxy", *ENVOY, "pod", "topologySpreadConstraints"),
+        together(
+            put("proxy", *ENVOY, "replicas", value=1),
+            put("proxy", *ENVOY[:-1], "envoyHpa", "minReplicas", value=2),
+            cut("proxy", *ENVOY, "pod", "topologySpreadConstraints"),
+        ),
+    ],
     "kubernetes-no-wildcard-rights": [
         put("reader", "rules", 0, "verbs", value=["*"]),
         add(f"{RBAC}:ClusterRole", rules=[{"apiGroups": ["*"], "resources": ["pods"], "verbs": ["get"]}]),
@@ -624,7 +633,10 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         put("reader-binding", "subjects", 0, "name", value="system:unauthenticated"),
     ],
     "kubernetes-no-patches": [add("kubernetes:apps/v1:DeploymentPatch", metadata={"name": "serving"})],
-    "kubernetes-charts-rendered": [drop("envoy-gateway/controller")],
+    "kubernetes-charts-rendered": [
+        drop("envoy-gateway/controller"),
+        together(drop("envoy-gateway/controller"), put("envoy-gateway", "__recordedOnly", value=True)),
+    ],
     "kubernetes-charts-pinned": [
         put("envoy-gateway", "version", value="~1.8"),
         cut("envoy-gateway", "version"),
