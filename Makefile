@@ -64,8 +64,8 @@ cost: setup ## estimate what a month of an environment costs, against its budget
 leftovers: setup ## list by tag what an account holds after a destroy (STACK=prod STATE=exported.json)
 	@$(RUN) leftovers $(STACK) $(STATE)
 
-rehearse: setup ## bring an environment up on throwaway emulators, check it, destroy it (STACK=prod)
-	@$(RUN) rehearse $(or $(STACK),local)
+rehearse: setup ## bring an environment up on throwaway emulators, check it, destroy it (STACK=prod, RULES=1)
+	@$(RUN) rehearse $(or $(STACK),local) $(if $(RULES),--rules)
 
 policy: setup ## hold environments to every rule: preview, update, resolved state, second opinions (STACK="dev prod")
 	@$(RUN) policy $(or $(STACK),prod)

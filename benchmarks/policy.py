@@ -26,10 +26,13 @@ RESULT = Path(__file__).resolve().parent / "results" / "policy.json"
 
 
 def seconds(rehearsal: Rehearsal, *words: str) -> float:
-    """Time of one preview; its verdict doesn't matter here."""
+    """Time of one preview that ran to its end: one that is refused half-way would look fast."""
     began = time.perf_counter()
-    rehearsal.preview(*words)
-    return time.perf_counter() - began
+    preview = rehearsal.preview(*words)
+    took = time.perf_counter() - began
+    if preview.status != 0:
+        raise SystemExit(f"the preview ended with status {preview.status}:\n{preview.output[-3000:]}")
+    return took
 
 
 def main() -> int:

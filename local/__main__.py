@@ -128,11 +128,15 @@ def leftovers(
 
 
 @app.command()
-def rehearse(stack: Annotated[str, typer.Argument(help="Name of the environment.")]) -> None:
+def rehearse(
+    stack: Annotated[str, typer.Argument(help="Name of the environment.")],
+    *,
+    rules: Annotated[bool, typer.Option(help="Also hold what is up to every rule.")] = False,
+) -> None:
     """Bring an environment up on throwaway emulators, check it, destroy it."""
     from local.commands.rehearse import rehearse as command  # noqa: PLC0415
 
-    command(stack, Progress())
+    command(stack, Progress(), rules=rules)
 
 
 @app.command()

@@ -57,10 +57,7 @@ class Gate:
         with self.progress.step(f"{self.stack}: preview with the policy pack"):
             self._preview(rehearsal, pack)
         self._apply(rehearsal, pack)
-        inputs = _Inputs.of(rehearsal, self._config())
-        with self.progress.step(f"{self.stack}: every rule on the resolved state"):
-            types = ["--types", str(self.reports / TYPES)]
-            self._ask("resolved state", "check-state", *inputs.words, *types, *self._reports("rules"))
+        inputs = self.judge(rehearsal)
         with self.progress.step(f"{self.stack}: second opinions"):
             self._ask(
                 "second opinions",
@@ -73,6 +70,14 @@ class Gate:
             with self.progress.step(f"{self.stack}: mutants"):
                 least = ["--at-least", str(LEAST_MUTANTS), "--explained"]
                 self._ask("mutants", "mutants", *inputs.words, *least)
+
+    def judge(self, rehearsal: Rehearsal) -> _Inputs:
+        """Every rule on the resolved state of what is up."""
+        inputs = _Inputs.of(rehearsal, self._config())
+        with self.progress.step(f"{self.stack}: every rule on the resolved state"):
+            types = ["--types", str(self.reports / TYPES)]
+            self._ask("resolved state", "check-state", *inputs.words, *types, *self._reports("rules"))
+        return inputs
 
     def _config(self) -> Path:
         return PACK / "config" / f"{self.stack}.json"
@@ -221,6 +226,28 @@ def _refusals(output: str) -> str:
     return "\n".join(lines)
 
 
+def hold_to_rules(rehearsal: Rehearsal, progress: Progress) -> None:
+    """Every rule on the resolved state of a rehearsal that is up: the one stage that costs no time.
+
+    Raises:
+        LocalError: the gate stays closed.
+    """
+    stack = rehearsal.stack.name
+    gate = Gate(stack, _folder(stack), progress)
+    gate.judge(rehearsal)
+    if gate.failed:
+        raise LocalError(
+            f"{stack} breaks rules. Resource, rule, value found and remedy stand above and in {gate.reports}."
+        )
+
+
+def _folder(stack: str) -> Path:
+    """Where reports about an environment go."""
+    reports = CHECKOUT / ".plinth" / "policy" / stack
+    reports.mkdir(parents=True, exist_ok=True)
+    return reports
+
+
 def _environments() -> set[str]:
     """Every environment that has a config."""
     return {path.name.split(".")[1] for path in (CHECKOUT / "stacks").glob("Pulumi.*.yaml")}
@@ -238,10 +265,8 @@ def policy(stacks: Sequence[str], progress: Progress, *, mutants: bool = False) 
         LocalError: a gate stays closed; names each stage.
     """
     closed = []
-    folder = CHECKOUT / ".plinth" / "policy"
     for stack in stacks:
-        reports = folder / stack
-        reports.mkdir(parents=True, exist_ok=True)
+        reports = _folder(stack)
         gate = Gate(stack, reports, progress)
         with rehearsing(stack, progress) as rehearsal:
             gate.run(rehearsal, mutants=mutants)
@@ -250,8 +275,9 @@ def policy(stacks: Sequence[str], progress: Progress, *, mutants: bool = False) 
             f"{stack}: the gate {'stays closed' if gate.failed else 'opens'}; reports are in {reports}"
         )
     if set(stacks) >= _environments():
-        tallies = [str(folder / stack / TYPES) for stack in stacks]
-        closed += [] if _ask(folder / "coverage.txt", "coverage", *tallies) else ["coverage"]
+        tallies = [str(_folder(stack) / TYPES) for stack in stacks]
+        report = _folder(stacks[0]).parent / "coverage.txt"
+        closed += [] if _ask(report, "coverage", *tallies) else ["coverage"]
     if closed:
         raise LocalError(
             f"The policy gate stays closed. Failed: {'; '.join(closed)}. "

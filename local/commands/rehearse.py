@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.commands.policy import hold_to_rules
 from local.errors import LocalError
 from local.rehearsal.acts import Acts
 from local.rehearsal.processes import mentioning
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
     from local.progress import Progress
 
 
-def rehearse(stack: str, progress: Progress) -> None:
+def rehearse(stack: str, progress: Progress, *, rules: bool = False) -> None:
     """Bring an environment up by the real engine, prove what must hold of it, destroy it, leave nothing.
+
+    Args:
+        stack: name of the environment.
+        progress: where steps are told.
+        rules: also hold the resolved state to every rule.
 
     Raises:
         LocalError: something in it failed, or is left; the last words of what did are in the text.
@@ -24,6 +30,8 @@ def rehearse(stack: str, progress: Progress) -> None:
         acts = Acts(rehearsal)
         acts.bring_up()
         acts.check_outputs()
+        if rules:
+            hold_to_rules(rehearsal, progress)
         acts.change_one_setting()
         acts.refuse_loss()
         acts.take_protection_off()

@@ -127,5 +127,14 @@ def test_a_stage_that_fails_is_named_and_its_words_are_kept(tmp_path: Path) -> N
     assert "no readable JSON" in (held.reports / "check-state.txt").read_text()
 
 
+def test_a_rehearsal_that_breaks_rules_fails_and_says_where_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_folder", lambda _stack: tmp_path)
+    with pytest.raises(LocalError, match=f"prod breaks rules.*{tmp_path}"):
+        module.hold_to_rules(rehearsal(tmp_path, FakeStack()), Progress(stream=io.StringIO()))
+    assert "holds no deployment with resources" in (tmp_path / "check-state.txt").read_text()
+
+
 def test_every_environment_with_a_config_counts_for_coverage() -> None:
     assert module._environments() >= {"dev", "local", "prod", "recovery", "staging"}
