@@ -10,7 +10,7 @@ export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 # writes lies in .venv and in ignored folders; `make clean` takes it back.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup up stop down clean purge status shell env release rollback test lint backend grants drift cost leftovers rehearse verify chaos verify-down lock policy policy-mutants sbom
+.PHONY: help setup up stop down clean purge status shell env release rollback test lint backend promote grants drift cost leftovers rehearse verify chaos verify-down lock policy policy-mutants sbom
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ rollback: setup ## serve what was served before
 
 backend: setup ## on AWS: make the bucket and the key for a stack's state and secrets (STACK=dev)
 	@$(VENV)/bin/python -m stacks.backend $(STACK)
+
+promote: setup ## on AWS: let one environment serve what another has proven (FROM=staging TO=prod)
+	@$(VENV)/bin/python -m stacks.promotion $(FROM) $(TO) \
+		$(if $(FROM_PROFILE),--from-profile $(FROM_PROFILE)) $(if $(TO_PROFILE),--to-profile $(TO_PROFILE))
 
 grants: setup ## print who may do what to which store, from the program (STACK=prod, FORMAT=page)
 	@$(VENV)/bin/python -m stacks.grants $(or $(STACK),prod) $(if $(filter page,$(FORMAT)),--document)

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from components.bucket_policy import MINIMUM_TLS
 from components.encryption import key_policy
 from components.tags import DataClass, Tags
+from stacks.account import require_account
 from stacks.errors import ConfigError
 from stacks.settings import load_file
 
@@ -57,11 +58,11 @@ class Maker:
 
     def __init__(self, settings: Settings, session: boto3.Session) -> None:
         self._settings = settings
+        self._session = session
         self._tags = Tags(settings.tags.owner, settings.tags.cost_centre, settings.environment)
         # The typed clients take no arguments that were put together before.
         self._s3: Any = session.client("s3", region_name=settings.region)
         self._kms: Any = session.client("kms", region_name=settings.region)
-        self._sts = session.client("sts", region_name=settings.region)
         self._iam = session.client("iam", region_name=settings.region)
         self.bucket = f"{self._tags.prefix}-state-{settings.account_id}"
         self.alias = f"alias/{self._tags.prefix}-state"
@@ -72,7 +73,12 @@ class Maker:
         Raises:
             ConfigError: the credentials are of another account, or AWS refuses something.
         """
-        self._check_account()
+        require_account(
+            self._settings,
+            self._session,
+            f"The backend of {self._settings.environment}",
+            "state and secrets would lie in the wrong one",
+        )
         key = self._key()
         self._store(key)
         self._let_nodes_scale()
@@ -81,20 +87,6 @@ class Maker:
             state_url=f"s3://{self.bucket}?region={region}&awssdk=v2",
             secrets_provider=f"awskms:///{self.alias}?region={region}&awssdk=v2",
         )
-
-    def _check_account(self) -> None:
-        account = self._sts.get_caller_identity()["Account"]
-        if account != self._settings.account_id:
-            raise ConfigError(
-                f"The backend of {self._settings.environment}",
-                [
-                    (
-                        f"the credentials at hand are of the account {account}, but aws:allowedAccountIds "
-                        f"names {self._settings.account_id}. State and secrets would lie in the wrong one: "
-                        "log in to the right account, or correct the config."
-                    )
-                ],
-            )
 
     def _labels(self) -> dict[str, str]:
         return {**self._tags.aws(COMPONENT, DataClass.RESTRICTED), "managed-by": "stacks.backend"}

@@ -2,6 +2,7 @@
 
     cache/go/modules   sources, as GOMODCACHE
     cache/go/build     compiled packages, as GOCACHE
+    cache/go/doomed-*  either, on its way out
     cache/go/lock      shared by everybody who builds, exclusive for who removes
 
 They lie in Plinth's own cache folder, so that no other Go program shares them and removing them is exact.
@@ -16,7 +17,8 @@ import fcntl
 import os
 import shutil
 import stat
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FOLDERS = {"GOMODCACHE": "modules", "GOCACHE": "build"}
+ASIDE = "doomed-"
 
 
 class GoCaches:
@@ -57,6 +60,12 @@ class GoCaches:
 
     def drop(self) -> bool:
         """Remove both, unless somebody builds right now, who will do it when done; whether they are gone."""
+        aside = self.put_aside()
+        self.bury()
+        return aside
+
+    def put_aside(self) -> bool:
+        """Take both away at once, for `bury` to remove; False while somebody builds, who will do it."""
         if not self._present():
             return True
         with self._lock.open("a") as lock:
@@ -65,8 +74,14 @@ class GoCaches:
             except BlockingIOError:
                 return False
             for part in self._present():
-                remove_tree(part)
+                part.rename(self.folder / f"{ASIDE}{part.name}-{os.getpid()}-{time.time_ns()}")
         return True
+
+    def bury(self) -> None:
+        """Remove what was put aside, by a killed run as well; a minute or two of the disk's, and no lock."""
+        for aside in self.folder.glob(f"{ASIDE}*"):
+            with suppress(FileNotFoundError):  # another run is at the same
+                remove_tree(aside)
 
     def _present(self) -> list[Path]:
         return [folder for part in FOLDERS.values() if (folder := self.folder / part).is_dir()]

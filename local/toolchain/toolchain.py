@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from local.toolchain.golang import Go
 
 
+BURIAL = "removal of Go's caches"
+"""Name of the thread that does it."""
+
 NODE_TOOLS = (Tool.KUBERNETES, Tool.COREDNS, Tool.PAUSE)
 """What the embedded node starts."""
 
@@ -167,11 +170,20 @@ def _within_reach(go: Go, recipe: Recipe, progress: Progress) -> Go:
 
 
 def _drop(caches: GoCaches, progress: Progress) -> None:
+    """Take Go's caches away at once and remove them meanwhile; the command ends when they are gone."""
+
+    def bury() -> None:
+        try:
+            caches.bury()
+        except OSError as error:
+            progress.say(f"{caches.folder} can't be emptied, which costs nothing but space: {error}")
+
     try:
-        if not caches.drop():
+        if not caches.put_aside():
             progress.say(f"another run is building tools; it will empty {caches.folder}")
     except OSError as error:
         progress.say(f"{caches.folder} can't be emptied, which costs nothing but space: {error}")
+    threading.Thread(target=bury, name=BURIAL).start()
 
 
 def _without_building(recipe: Recipe, store: Store, progress: Progress) -> Provided | None:

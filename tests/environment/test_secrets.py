@@ -115,7 +115,7 @@ def planted(
         pulumi("config", "set", "namespace", kubectl.namespace)
         pulumi("config", "set", "--secret", "planted", stdin=secret)
         pulumi("up", "--yes", "--diff")
-        # One at a time: at the first failure the engine begins nothing more, so that of two only one may be told.
+        # One at a time: at the first failure the engine begins nothing more, so of two only one may be told.
         for provider in REFUSALS:
             pulumi("up", "--yes", "--skip-preview", "--config", f"broken={provider}", fails=True)
     yield Planted(name, secret, state, "\n".join(said), watch.found, watch.rounds)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.engine.aws import functions, recorded, sdk, table
 from local.engine.aws.adoption import Adoption
-from local.engine.aws.comparison import changed, difference, undone
+from local.engine.aws.comparison import DEFAULTS_KEY, changed, difference, undone
 from local.engine.aws.connection import AwsError, Connection
 from local.engine.aws.naming import with_name
 from local.engine.aws.observation import (
@@ -99,10 +99,31 @@ class AwsProvider(Provider):
         if kind is None:
             failures = recorded.check(self.connection, resource.type, reveal(inputs))
             return Checked(self._with_all_tags(inputs, takes_tags="tagsAll" in described.outputs), failures)
-        inputs = with_name(kind, resource.name, _documents_as_text(kind, inputs), old_inputs, random_seed)
+        known = old_inputs or self._left_behind(kind, resource, inputs)
+        inputs = with_name(kind, resource.name, _documents_as_text(kind, inputs), known, random_seed)
         problems = kind.check(Wanted(reveal(inputs), {})) if kind.check else {}
         failures = [CheckFailure(name, reason) for name, reason in problems.items()]
         return Checked(self._with_all_tags(inputs, takes_tags=kind.tagging is not None), failures)
+
+    def _left_behind(self, kind: ResourceType, resource: Resource, inputs: Properties) -> Properties:
+        """The automatic name of what an interrupted update made and nobody recorded, as if it were recorded.
+
+        The engine records the inputs that are checked here, so the name of what will be adopted has to be in
+        them; a fresh one would be a difference at every later look.
+        """
+        adoption = self._adoption
+        if (
+            adoption is None
+            or kind.name is None
+            or kind.name in inputs
+            or has_unknown(inputs.get("tags"))
+            or not adoption.may_adopt(resource.urn)
+        ):
+            return {}
+        aws = self._aws(inputs)
+        found = adoption.find(kind, aws, self._wanted(resource, kind, inputs), resource.name)
+        name = (kind.read(aws, found, {}) or {}).get(kind.name) if found else None
+        return {kind.name: name, DEFAULTS_KEY: [kind.name]} if isinstance(name, str) else {}
 
     def _with_all_tags(self, inputs: Properties, *, takes_tags: bool) -> Properties:
         given = reveal(inputs.get("tags")) or {}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.errors import LocalError
 from local.toolchain import Tool, ensure
-from local.toolchain.gocaches import GoCaches, remove_tree
+from local.toolchain.gocaches import ASIDE, GoCaches, remove_tree
+from local.toolchain.toolchain import BURIAL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +37,12 @@ def _nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def get(workshop: Workshop) -> None:
     recipe = workshop.recipe()
-    ensure(workshop.cache, [Tool.HELM], workshop.progress, {Tool.HELM: recipe})
+    try:
+        ensure(workshop.cache, [Tool.HELM], workshop.progress, {Tool.HELM: recipe})
+    finally:
+        for thread in threading.enumerate():
+            if thread.name == BURIAL:
+                thread.join()
 
 
 def seen_by_go(workshop: Workshop) -> dict[str, str]:
@@ -76,6 +83,13 @@ def test_a_cache_that_the_person_names_is_used_and_left_alone(
 
 def test_they_go_when_nothing_is_missing_any_more(workshop: Workshop) -> None:
     folder = filled(workshop)
+    get(workshop)
+    assert [entry.name for entry in folder.iterdir()] == ["lock"]
+
+
+def test_what_a_killed_removal_left_goes_with_the_next(workshop: Workshop) -> None:
+    folder = filled(workshop)
+    (folder / "modules").rename(folder / f"{ASIDE}modules-1-1")
     get(workshop)
     assert [entry.name for entry in folder.iterdir()] == ["lock"]
 

@@ -199,6 +199,9 @@ def test_what_a_killed_update_left_is_taken_over_by_the_next(
     assert after.states["thing"].outputs["tags"] == {"owner": "new"}
     assert any("adopted" in line for line in after.said)
     assert after.up(token, "thing", {**inputs, "tags": {"owner": "new"}}) == "same"
+    recorded = after.states["thing"].inputs
+    assert after.refresh(token, "thing")
+    assert after.states["thing"].inputs == recorded, "a look at the world finds no other name than recorded"
 
 
 def test_what_was_left_and_can_t_become_what_is_wanted_is_named_and_kept(
