@@ -10,6 +10,7 @@ import functools
 from typing import Any
 
 from moto.core import responses
+from moto.core.utils import method_names_from_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 HOSTS = 1024
@@ -30,5 +31,9 @@ class Dispatcher(DomainDispatcherApplication):
 
 def remember_methods() -> None:
     """Let the operations that a class answers be listed once."""
-    listed = responses.method_names_from_class
-    responses.method_names_from_class = functools.cache(lambda kind: frozenset(listed(kind)))
+    # moto looks for them here, and asks only whether a name is among them.
+    responses.method_names_from_class = functools.cache(_methods)  # type: ignore[attr-defined,assignment]
+
+
+def _methods(kind: type) -> frozenset[str]:
+    return frozenset(method_names_from_class(kind))

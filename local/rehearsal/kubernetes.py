@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 REQUEST_SECONDS = 20.0
@@ -71,7 +71,7 @@ class Kubernetes:
         )
         answer.raise_for_status()
 
-    def unfinished(self) -> list[str]:
+    def unfinished(self) -> Sequence[str]:
         """See `unsettled`; of everything that there is."""
         return unsettled(
             self.list("/apis/apps/v1/deployments"),

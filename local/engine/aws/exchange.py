@@ -67,7 +67,8 @@ class Exchange:
     def serve(self, client: BaseClient) -> None:
         """Take over what a client sends, after all of its own handlers; what goes by TLS stays botocore's."""
         if not self._origin.startswith("https:"):
-            client.meta.events.register_last("before-call", partial(self._answer, client.meta.events))
+            answer = partial(self._answer, client.meta.events)
+            client.meta.events.register_last("before-call", answer)  # type: ignore[arg-type]  # an answer ends it
 
     def _answer(
         self,
@@ -102,7 +103,8 @@ class Exchange:
             response_dict=told,
             customized_response_dict=added,
         )
-        parsed = create_parser(model.service_model.resolved_protocol).parse(told, model.output_shape)
+        parser = create_parser(model.service_model.resolved_protocol)
+        parsed = parser.parse(told, model.output_shape)  # type: ignore[arg-type]  # it takes None as well
         parsed.update(added)
         return answer, parsed
 
@@ -126,7 +128,8 @@ class Exchange:
                     preload_content=False,
                     decode_content=False,
                 )
-                answer = AWSResponse(url, response.status, response.headers, response)
+                headers_told: Any = response.headers  # a mapping, whatever its class
+                answer = AWSResponse(url, response.status, headers_told, response)
                 answer.content  # noqa: B018 - reads it to the end, while the connection is there
             except urllib3.exceptions.HTTPError as error:
                 if pause is None:
