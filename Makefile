@@ -6,6 +6,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m local
 export KUBECONFIG IMAGE_REGISTRY EMULATOR_ADDRESS
 
+# Where this is set, as in many containers, Python compiles 50 MB of provider SDK anew for each preview. What it
+# writes lies in .venv and in ignored folders; `make clean` takes it back.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup up stop down clean purge status shell env release rollback test lint backend promote grants drift cost leftovers rehearse verify chaos verify-down lock policy policy-mutants sbom
 
 help: ## list the commands

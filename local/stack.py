@@ -111,6 +111,7 @@ class Stack:
         mended = [*end_remains(self._instance), *self._break_dead_locks()]
         if not self.exists():
             self.run("stack", "init", self.name)
+            return mended  # a new one has nothing that is pending
         deployment = self.export()
         pending = deployment["deployment"].pop("pending_operations", None)
         if pending:

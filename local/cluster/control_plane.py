@@ -34,6 +34,10 @@ CIPHERS = (
 )
 """For TLS 1.2; every key of ours is an elliptic one."""
 
+WATCHES = {"feature-gates": "WatchList=false"}
+"""Debian's etcd 3.4 can't stream lists. Told so by the API server, a client lists and watches as ever; told
+by the etcd, it tries again and again, up to a minute apart, and sees nothing meanwhile."""
+
 EVERYDAY_USERS = (
     "system:apiserver",
     "system:kube-controller-manager",
@@ -134,6 +138,7 @@ class ControlPlane:
             "audit-log-maxage": str(AUDIT_DAYS),
             "profiling": "false",
             "event-ttl": "1h",
+            **WATCHES,
         }
         command = (str(self._binaries.kubernetes("kube-apiserver")), *_flags(options))
         return Program("kube-apiserver", command, (f"tcp:127.0.0.1:{ETCD_PORT}",), stop_seconds=15)

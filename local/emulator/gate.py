@@ -9,10 +9,11 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 
 from local.emulator import backends
 from local.emulator.calls import Call
+from local.emulator.shortcuts import Dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ class Gate:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = Dispatcher(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:  # noqa: ANN401 - WSGI's callable
         """Answer one request: our own health, or whatever moto says when it is this one's turn."""

@@ -32,6 +32,7 @@ from local.emulator.backup_plans import forget_deleted_plans
 from local.emulator.conditions import leave_out_conditional_statements
 from local.emulator.gate import Gate
 from local.emulator.memory import SETTLE_SECONDS, Memory
+from local.emulator.shortcuts import remember_methods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +105,7 @@ def serve(host: str, port: int, folder: Path, settle: float) -> None:
     """Serve until SIGTERM, then write the last snapshot."""
     leave_out_conditional_statements()
     forget_deleted_plans()
+    remember_methods()
     memory = Memory(folder, settle)
     server = Server(host, port, Gate(memory), handler=Handler)
 

@@ -17,6 +17,12 @@ ACCESS_KEY = "plinth-local"
 """The emulator takes any key; this one can't be mistaken for a real one."""
 
 
+BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Where Python may not keep what it compiles, as in many containers, each start of the program, of a stand-in
+and of the emulator compiles megabytes anew, which takes seconds. It is kept in the virtual environment, which
+is ours, and in ignored folders of the checkout."""
+
+
 def environment(instance: Instance, emulator_url: str, node_address: str) -> dict[str, str]:
     """What to set on top of the caller's own environment.
 
@@ -44,6 +50,7 @@ def environment(instance: Instance, emulator_url: str, node_address: str) -> dic
         "KUBECONFIG": str(instance.kubeconfig),
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,
+        **BYTECODE,
         "PATH": os.pathsep.join([str(instance.bin), *_path_without(str(instance.bin))]),
     }
 

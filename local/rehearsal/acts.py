@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from local.emulated import emulator_client
 from local.errors import LocalError
 from local.plan import Step, steps
 from local.rehearsal.inventory import inventory, retained
+from local.stack import count
 from local.tagged import PROJECT, refuse_strays, retained_arns, tagged, without_dying_keys
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ CHANGED_TYPE, CHANGED_NAME = "aws:s3/bucketLifecycleConfiguration:BucketLifecycl
 
 REPLACING_SECTION, REPLACING_SETTING = "data", "multiRegionKeys"
 """A setting that can't be changed without new keys, and so not at all where keys are protected."""
+
+SETTLE_SECONDS = 120.0
+POLL_SECONDS = 0.3
 
 ARN = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:([a-z0-9-]*):(\d*):")
 REFUSAL = "protect"
@@ -68,14 +73,24 @@ class Acts:
     def bring_up(self) -> int:
         """Everything comes up from nothing; gives the number of resources."""
         self._rehearsal.bring_up()
-        counts = self._stack.counts()
+        resources = self._stack.resources()
+        counts = count(resources)
         self._say(
             f"{counts.realised} resources realised on the emulators, {counts.recorded_only} recorded only:"
         )
-        recorded = [entry for entry in self._stack.resources() if _is_recorded_only(entry)]
+        recorded = [entry for entry in resources if _is_recorded_only(entry)]
         for kind in sorted({entry["type"] for entry in recorded}):
             self._say(f"  recorded only: {sum(entry['type'] == kind for entry in recorded)} of {kind}")
+        self._settle()
         return counts.realised + counts.recorded_only
+
+    def _settle(self) -> None:
+        """Wait for the pods that autoscalers add: the engine waits for those of the declaration only."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while late := self._rehearsal.cluster.unfinished():
+            if time.monotonic() >= deadline:
+                raise LocalError(f"{SETTLE_SECONDS:.0f} s after the update: " + "; ".join(late))
+            time.sleep(POLL_SECONDS)
 
     def check_outputs(self) -> None:
         """The outputs name what exists, in this account and Region, and the release that was asked for."""
@@ -149,18 +164,18 @@ class Acts:
 
     def refuse_loss(self) -> None:
         """Where stores are protected, neither a destroy nor a replacement goes through, nor half of one."""
-        protected = [entry for entry in self._stack.resources() if entry.get("protect")]
+        resources = self._stack.resources()
+        protected = [entry for entry in resources if entry.get("protect")]
         settings = self._rehearsal.project.config().get("plinth:data") or {}
         if not protected:
             if settings.get("protect") is not False:
                 raise LocalError("No resource is protected, though plinth:data.protect is not false.")
             self._say("nothing is protected here: plinth:data.protect is false")
             return
-        self._refuse_destroy(protected)
+        self._refuse_destroy(len(protected), {entry["urn"] for entry in resources})
         self._refuse_replacement(settings)
 
-    def _refuse_destroy(self, protected: list[dict[str, Any]]) -> None:
-        before = {entry["urn"] for entry in self._stack.resources()}
+    def _refuse_destroy(self, protected: int, before: set[str]) -> None:
         with self._rehearsal.progress.step("destroy, which has to be refused"):
             result = self._stack.attempt("destroy", "--stack", self._stack.name, "--yes", timeout=600)
         output = f"{result.stdout}\n{result.stderr}"
@@ -172,7 +187,7 @@ class Acts:
                 "`pulumi destroy` was refused, but only after it had deleted:\n"
                 + "\n".join(f"  {urn}" for urn in sorted(lost))
             )
-        self._say(f"destroy is refused: {len(protected)} resources are protected, and nothing was deleted")
+        self._say(f"destroy is refused: {protected} resources are protected, and nothing was deleted")
 
     def _refuse_replacement(self, settings: dict[str, Any]) -> None:
         project = self._rehearsal.project

@@ -12,6 +12,7 @@ from local.cluster.certificates import (
     Certificates,
     Leaf,
 )
+from local.cluster.control_plane import WATCHES
 from local.rehearsal.processes import LOOPBACK
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -24,8 +25,12 @@ STAGES = Path(__file__).with_name("stages.yaml")
 WEBHOOKS = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
 """Left out: the pods behind a webhook are simulated, so that every call to it would fail."""
 
-WATCHES = {"feature-gates": "WatchListClient=false"}
-"""Debian's etcd 3.4 can't stream lists; asking for it first costs each watch seconds of waiting."""
+AUTOSCALING = {"horizontal-pod-autoscaler-sync-period": "1s"}
+"""By default a service waits for 15 s to get the replicas that it is to have at least."""
+
+UNBOUNDED = {"kube-api-qps": "1000", "kube-api-burst": "1000"}
+"""Nobody else needs the API server, so no client of it has to hold itself back: at the default of 20 requests
+a second, the garbage collector alone takes longer than all that it waits for."""
 
 PARTIES = ("admin", "controller-manager", "scheduler", "kwok")
 
@@ -119,6 +124,7 @@ class Flags:
                 "requestheader-group-headers": "X-Remote-Group",
                 "requestheader-extra-headers-prefix": "X-Remote-Extra-",
                 "profiling": "false",
+                **WATCHES,
             }
         )
 
@@ -137,10 +143,11 @@ class Flags:
                 "cluster-cidr": POD_NETWORK,
                 "service-cluster-ip-range": SERVICE_NETWORK,
                 "leader-elect": "false",
+                **UNBOUNDED,
                 "node-monitor-period": "1s",
                 # Nobody renews the leases of simulated nodes; no rehearsal lasts as long as this.
                 "node-monitor-grace-period": "24h",
-                **WATCHES,
+                **AUTOSCALING,
             }
         )
 
@@ -151,7 +158,7 @@ class Flags:
                 "secure-port": "0",
                 "kubeconfig": str(self.kubeconfig("scheduler")),
                 "leader-elect": "false",
-                **WATCHES,
+                **UNBOUNDED,
             }
         )
 

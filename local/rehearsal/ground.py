@@ -59,6 +59,7 @@ class Ground:
     Attributes:
         emulator_url: the AWS emulator.
         kubeconfig: file of the administrator's kubeconfig.
+        scratch: folder for the temporary files of everything that works here.
     """
 
     def __init__(self, folder: Path, toolchain: Toolchain, surroundings: Surroundings) -> None:
@@ -68,7 +69,8 @@ class Ground:
         self._surroundings = surroundings
         self._ports = Ports(*free_ports(4))
         self._certificates = Certificates(self._folder / "pki")
-        self._processes = Processes(self._logs)
+        self.scratch = folder / "tmp"
+        self._processes = Processes(self._logs, self.scratch)
         self.emulator_url = f"http://{LOOPBACK}:{self._ports.emulator}"
         self._flags = Flags(self._folder, self._ports, self._certificates)
         self._api = self.cluster()
@@ -80,7 +82,7 @@ class Ground:
         Raises:
             LocalError: something did not come up; the last words of its log are in the text.
         """
-        for folder in (self._folder, self._folder / "pki", self._folder / "memory", self._logs):
+        for folder in (self._folder, self._folder / "pki", self._folder / "memory", self._logs, self.scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._start_emulator()
         self._write()
@@ -144,11 +146,7 @@ class Ground:
         manager = str(binary("kube-controller-manager"))
         start("controller-manager", [manager, *self._flags.controller_manager()])
         start("scheduler", [str(binary("kube-scheduler")), *self._flags.scheduler()])
-        start(
-            "kwok",
-            [str(binary("kwok")), *self._flags.kwok()],
-            environment={**os.environ, "KUBE_FEATURE_WatchListClient": "false"},
-        )
+        start("kwok", [str(binary("kwok")), *self._flags.kwok()])
 
     def _wait(self, fault: Callable[[], str]) -> None:
         """Wait until nothing is amiss any more."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 REQUEST_SECONDS = 20.0
@@ -71,6 +71,13 @@ class Kubernetes:
         )
         answer.raise_for_status()
 
+    def unfinished(self) -> Sequence[str]:
+        """See `unsettled`; of everything that there is."""
+        return unsettled(
+            self.list("/apis/apps/v1/deployments"),
+            self.list("/apis/autoscaling/v2/horizontalpodautoscalers"),
+        )
+
     def objects(self) -> set[str]:
         """Every object there is, as `KIND NAMESPACE/NAME`, but for what comes and goes by itself."""
         return {
@@ -94,3 +101,25 @@ class Kubernetes:
 def _names(things: list[Thing]) -> Iterator[tuple[str, str]]:
     for thing in things:
         yield str(thing["metadata"].get("namespace", "")), str(thing["metadata"]["name"])
+
+
+def unsettled(deployments: Iterable[Thing], autoscalers: Iterable[Thing]) -> list[str]:
+    """Deployments that have not all of their pods yet, or will get more from their autoscaler.
+
+    A look at the world takes such a one for unfinished, and the engine would update it.
+    """
+    least = {
+        (scaler["metadata"]["namespace"], scaler["spec"]["scaleTargetRef"]["name"]): scaler["spec"].get(
+            "minReplicas", 1
+        )
+        for scaler in autoscalers
+    }
+    found = []
+    for thing in deployments:
+        metadata, status = thing["metadata"], thing.get("status") or {}
+        place = (metadata["namespace"], metadata["name"])
+        wanted = max(thing["spec"].get("replicas", 1), least.get(place, 0))
+        seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+        if not seen or status.get("availableReplicas", 0) < wanted:
+            found.append(f"{'/'.join(place)} has {status.get('availableReplicas', 0)} of {wanted} pods")
+    return found

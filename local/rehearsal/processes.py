@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from local.engine.environment import BYTECODE
 from local.supervision import launch
 
 if TYPE_CHECKING:
@@ -23,10 +25,16 @@ TAIL_LINES = 15
 
 
 class Processes:
-    """What was started, in order; ended in the opposite one."""
+    """What was started, in order; ended in the opposite one.
 
-    def __init__(self, logs: Path) -> None:
+    Args:
+        logs: folder of their logs.
+        scratch: folder for their temporary files.
+    """
+
+    def __init__(self, logs: Path, scratch: Path) -> None:
         self._logs = logs
+        self._scratch = scratch
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(
@@ -45,7 +53,7 @@ class Processes:
             name: unique in this rehearsal.
             command: absolute path of the program, and its arguments.
             waits_for: `tcp:HOST:PORT` that has to answer first.
-            environment: all of its variables; None passes on our own.
+            environment: its variables, but for a few that are the same for all; None passes on our own.
         """
         waits = [word for target in waits_for for word in ("--wait", target)]
         words = [sys.executable, "-I", "-S", str(Path(launch.__file__))]
@@ -56,7 +64,11 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=None if environment is None else dict(environment),
+                env={
+                    **(os.environ if environment is None else environment),
+                    **BYTECODE,
+                    "TMPDIR": str(self._scratch),
+                },
                 # A terminal's Ctrl-C goes to the command alone, which then ends these in order.
                 start_new_session=True,
             )
@@ -96,11 +108,14 @@ def free_ports(count: int) -> list[int]:
 
 
 def mentioning(folder: Path) -> list[psutil.Process]:
-    """Processes of this machine that have a folder's path in their command line, ourselves left out."""
+    """Processes of this machine that belong to a folder, ourselves left out.
+
+    They have its path in their command line, or in a variable: the engine's plugins are told of it there.
+    """
     found = []
     own = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
-    for process in psutil.process_iter(["cmdline", "status"]):
-        words = process.info["cmdline"] or []
+    for process in psutil.process_iter(["cmdline", "environ", "name", "status"]):
+        words = [*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values()]
         if process.pid in own or process.info["status"] == psutil.STATUS_ZOMBIE:
             continue
         if any(str(folder) in word for word in words):

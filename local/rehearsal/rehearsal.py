@@ -98,6 +98,11 @@ class Rehearsal:
             "HELM_CACHE_HOME": str(project.folder / "helm" / "cache"),
             "HELM_CONFIG_HOME": str(project.folder / "helm" / "config"),
             "HELM_DATA_HOME": str(project.folder / "helm" / "data"),
+            # The engine writes the whole state before and after each step, so that a killed update can be
+            # taken up again; a killed rehearsal never is.
+            "PULUMI_SKIP_CHECKPOINTS": "true",
+            # Whatever a killed engine, provider or Helm leaves there goes with the rehearsal.
+            "TMPDIR": str(ground.scratch),
         }
         self.stack = Stack(self._instance, self.variables, project.stack)
 

@@ -21,6 +21,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from local.engine.aws.exchange import CONNECT_SECONDS, PAUSES, POOL, READ_SECONDS, Exchange, unanswered
 from local.engine.provider import ProviderError
 
 if TYPE_CHECKING:
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
 
     from botocore.client import BaseClient
     from botocore.model import Shape
-
-CONNECT_SECONDS: Final = 5
-READ_SECONDS: Final = 60
-ATTEMPTS: Final = 4
-"""Tries of one call in all, with botocore's growing pauses between them."""
-
-POOL: Final = 64
-"""Connections kept for each service: one for each thread that serves the engine."""
 
 INTERNAL: Final = "500"
 
@@ -91,6 +84,7 @@ class Connection:
         self.wait = wait
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._exchange = Exchange(endpoint, _access_key(), wait)
 
     @classmethod
     def from_environment(cls, region: str | None, wait: Callable[[float], None]) -> Connection:
@@ -125,7 +119,7 @@ class Connection:
         session.set_config_variable("config_file", os.devnull)
         session.set_config_variable("credentials_file", os.devnull)
         session.set_credentials(
-            os.environ.get("AWS_ACCESS_KEY_ID") or "plinth-local",
+            _access_key(),
             os.environ.get("AWS_SECRET_ACCESS_KEY") or "plinth-local",
             os.environ.get("AWS_SESSION_TOKEN") or None,
         )
@@ -139,19 +133,23 @@ class Connection:
             with self._lock:
                 client = self._clients.get(key)
                 if client is None:
-                    client = self._clients[key] = self._session.create_client(
+                    client = self._session.create_client(
                         service,
                         region_name=key[1],
                         endpoint_url=self.endpoint,
                         config=Config(
                             connect_timeout=CONNECT_SECONDS,
                             read_timeout=READ_SECONDS,
-                            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                            retries={"mode": "standard", "total_max_attempts": len(PAUSES) + 1},
                             max_pool_connections=POOL,
                             proxies={},
                             s3={"addressing_style": "path"},
+                            # botocore's own would be put together anew, of forty parts, for each call.
+                            user_agent="plinth",
                         ),
                     )
+                    self._exchange.serve(client)
+                    self._clients[key] = client
         return client
 
     def call(self, service: str, operation: str, region: str | None = None, /, **parameters: Any) -> Any:  # noqa: ANN401 - the API's answers
@@ -175,10 +173,7 @@ class Connection:
         except ParamValidationError as error:
             raise ProviderError(f"{service} {operation}: {error}") from error
         except (BotoConnectionError, HTTPClientError) as error:
-            raise ProviderError(
-                f"The AWS emulator at {self.endpoint} does not answer "
-                f"({type(error).__name__}, {ATTEMPTS} tries). `make up` starts it."
-            ) from error
+            raise unanswered(self.endpoint, error) from error
         except BotoCoreError as error:
             raise ProviderError(f"{service} {operation}: {error}") from error
 
@@ -202,6 +197,10 @@ class Connection:
     def account(self) -> str:
         """Twelve digits of the account."""
         return self.identity["Account"]
+
+
+def _access_key() -> str:
+    return os.environ.get("AWS_ACCESS_KEY_ID") or "plinth-local"
 
 
 def partition_of(region: str) -> str:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+SLOW = 12
+"""Resources that are done when all of them are asked for."""
+
+
 @dataclass
 class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorServicer):
     """As much of an engine as a program speaks to: it takes note of what it is told."""
@@ -31,6 +35,7 @@ class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorSe
     messages: list[tuple[str, str]] = field(default_factory=list)
     registered: list[str] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    slow: threading.Barrier = field(default_factory=lambda: threading.Barrier(SLOW))
 
     # ruff: noqa: N802 - named by the engine's protocol
 
@@ -47,6 +52,8 @@ class Engine(engine_pb2_grpc.EngineServicer, resource_pb2_grpc.ResourceMonitorSe
         self, request: resource_pb2.RegisterResourceRequest, _context: object
     ) -> resource_pb2.RegisterResourceResponse:
         self.registered.append(f"{request.type} {request.name}")
+        if request.type == "plinth:index:Slow":
+            self.slow.wait(20)
         return resource_pb2.RegisterResourceResponse(urn=f"urn:{request.name}", object=struct_pb2.Struct())
 
     def RegisterResourceOutputs(
@@ -104,7 +111,7 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     engine = Engine()
-    engine_server = grpc.server(futures.ThreadPoolExecutor(8))
+    engine_server = grpc.server(futures.ThreadPoolExecutor(2 * SLOW))
     engine_pb2_grpc.add_EngineServicer_to_server(engine, engine_server)
     resource_pb2_grpc.add_ResourceMonitorServicer_to_server(engine, engine_server)
     address = f"127.0.0.1:{engine_server.add_insecure_port('127.0.0.1:0')}"
@@ -151,6 +158,19 @@ def test_a_module_beside_the_program_is_importable_and_this_package_is_not_in_it
     (project.root / "stacks" / "values.py").write_text("answer = 42\n")
     assert not project.run("import values, pulumi\npulumi.export('answer', values.answer)\n").bail
     assert project.engine.outputs["answer"] == 42
+
+
+def test_slow_resources_do_not_hold_up_others_beyond_what_the_engine_was_told(project: Project) -> None:
+    response = project.run(
+        f"""
+        import pulumi
+        for number in range({SLOW}):
+            pulumi.ComponentResource("plinth:index:Slow", f"slow-{{number}}")
+        """,
+        parallel=SLOW,
+    )
+    assert (response.error, response.bail) == ("", False), project.engine.messages
+    assert not project.engine.slow.broken
 
 
 def test_an_exception_is_shown_from_the_persons_own_line_on(project: Project) -> None:
