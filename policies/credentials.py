@@ -171,7 +171,6 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.CRITICAL,
         public_ids=("CIS Kubernetes 5.4.1",),
         remediation="Use a Secret, mounted as a file.",
-        dormant="programs get their settings by variables, which another rule judges",
     ),
     resource_rule(
         "secrets-parameters",
