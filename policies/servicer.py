@@ -1,7 +1,7 @@
 """What the engine asks of the pack while it runs: to judge each resource, and at the end all of them.
 
-The SDK's own servicer converts the properties of every resource anew for every policy, which with hundreds of
-both took longer than the preview itself. This one converts each once.
+The SDK's own servicer converts the properties of every resource anew for every policy: 13 s for the 323
+resources of production, where this one, which converts each once, took 0.6 s (on a busy 2-core machine).
 """
 
 from __future__ import annotations
