@@ -28,7 +28,6 @@ LOOK = {
         "DescribeTags",
         "DescribeVpcPeeringConnections",
         "DescribeVpcs",
-        "GetSecurityGroupsForVpc",
     ),
     "elasticloadbalancing": (
         "DescribeListenerAttributes",
@@ -105,7 +104,13 @@ def grant_load_balancers(
         }
     }
     return [
-        Grant("see what is there", (Statement(look, (), unscoped="these actions know no resources"),)),
+        Grant(
+            "see what is there",
+            (
+                Statement(look, (), unscoped="these actions know no resources"),
+                Statement(("ec2:GetSecurityGroupsForVpc",), (network,)),
+            ),
+        ),
         Grant(
             "make load balancers",
             (

@@ -149,6 +149,13 @@ class Platform(pulumi.ComponentResource):
         )
 
 
+def _apart() -> dict[str, Any]:
+    """Of the controllers: one node's loss takes one of them where there is a second node."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": CONTROLLER_LABELS}}
+    preferred = [{"weight": 100, "podAffinityTerm": term}]
+    return {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}
+
+
 def gateway_values(args: PlatformArgs) -> dict[str, Any]:
     """Values of Envoy Gateway's chart (v1.8), where they differ from its defaults."""
     scratch = {"wasm-cache": "/var/lib/eg/wasm", "temporary": "/tmp"}  # noqa: S108 - the container's own
@@ -175,6 +182,7 @@ def gateway_values(args: PlatformArgs) -> dict[str, Any]:
                 # The two folders that the controller writes, as its root is read-only.
                 "extraVolumes": [{"name": name, "emptyDir": {"sizeLimit": "64Mi"}} for name in scratch],
                 "extraVolumeMounts": [{"name": name, "mountPath": path} for name, path in scratch.items()],
+                "affinity": _apart() if args.gateway_replicas > 1 else {},
             },
         },
         "certgen": {

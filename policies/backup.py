@@ -10,6 +10,7 @@ from policies.core.documents import shown, statements
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.selection import PLAN, SELECTION, VAULT, is_selected, rules_of, stays
 from policies.core.values import show
+from policies.dynamodb import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +21,16 @@ LOCK: Final = "aws:backup/vaultLockConfiguration:VaultLockConfiguration"
 VAULT_POLICY: Final = "aws:backup/vaultPolicy:VaultPolicy"
 TESTING: Final = "aws:backup/restoreTestingPlan:RestoreTestingPlan"
 TESTING_SELECTION: Final = "aws:backup/restoreTestingSelection:RestoreTestingSelection"
-STATEFUL: Final = (
-    BUCKET,
-    "aws:rds/instance:Instance",
-    "aws:rds/cluster:Cluster",
-    "aws:efs/fileSystem:FileSystem",
-    "aws:ebs/volume:Volume",
-)
+KINDS: Final = {
+    BUCKET: "S3",
+    TABLE: "DynamoDB",
+    "aws:rds/instance:Instance": "RDS",
+    "aws:rds/cluster:Cluster": "Aurora",
+    "aws:efs/fileSystem:FileSystem": "EFS",
+    "aws:ebs/volume:Volume": "EBS",
+}
+"""What holds data, and how restore testing calls it."""
+STATEFUL: Final = tuple(token for token in KINDS if token != TABLE)
 """What holds data beside tables, which have a rule of their own."""
 
 
@@ -73,12 +77,16 @@ def _copied(plan: Resource, context: Context) -> Iterator[Problem]:
 
 def _tested(plan: Resource, context: Context) -> Iterator[Problem]:
     plans = context.stack.of(TESTING)
-    if not any(
-        context.stack.referring(testing, TESTING_SELECTION, "restoreTestingPlanName") for testing in plans
-    ):
-        yield Problem(
-            "<RestoreTestingPlan>", "absent" if not plans else f"{plans[0].name}, which selects nothing"
-        )
+    if not plans:
+        yield Problem("<RestoreTestingPlan>", "absent")
+    tried = {
+        selection.at("protectedResourceType").text()
+        for testing in plans
+        for selection in context.stack.referring(testing, TESTING_SELECTION, "restoreTestingPlanName")
+    }
+    held = sorted(kind for token, kind in KINDS.items() if context.stack.of(token) and kind not in tried)
+    if held:
+        yield Problem("<RestoreTestingSelection>", f"restoring {', '.join(held)} is tried by none")
     for testing in plans:
         if not testing.at("scheduleExpression").text():
             yield Problem(
@@ -182,11 +190,11 @@ RULES: Final[tuple[Rule, ...]] = (
         "backup-restore-testing",
         (PLAN,),
         _tested,
-        title="Restoring is tried on a schedule",
+        title="Restoring every kind of store is tried on a schedule",
         topic=Topic.AVAILABILITY,
         severity=Severity.MEDIUM,
         reads=(TESTING, TESTING_SELECTION),
-        remediation="Add a RestoreTestingPlan and a RestoreTestingSelection.",
+        remediation="Add a RestoreTestingPlan, and a RestoreTestingSelection for each kind of store.",
         settings=REQUIRED,
     ),
 )

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from policies import mutants
-from policies.core import charts, config, controls, exemptions, report, state
+from policies.core import charts, config, controls, coverage, exemptions, report, state
 from policies.core.errors import PolicyInputError
 from policies.core.evaluate import Report, Settings, evaluate
-from policies.core.paths import CONTROLS, EXEMPTIONS, today
+from policies.core.paths import CONTROLS, COVERED, EXEMPTIONS, today
 from policies.core.resources import RELEASE_TYPE, Stack
 from policies.kubernetes_cluster import namespace_of_release
 from policies.opinions import command
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_inputs(check)
     check.add_argument("--exemptions", type=Path, default=EXEMPTIONS, help="exemptions, YAML")
+    check.add_argument("--types", type=Path, help="where to write how many resources of which type there are")
     check.set_defaults(run=_check_state)
     opinions = commands.add_parser("opinions", help="ask Checkov, kube-score, kubeconform and the API server")
     command.add_arguments(opinions)
@@ -70,9 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         judging.add_argument(
             "--location", default="stacks/environment.py", help="file that CI shows findings in"
         )
-    coverage = commands.add_parser("coverage", help="rules that match nothing, and types without a rule")
-    coverage.add_argument("states", nargs="+", type=Path, help="exports of all stacks")
-    coverage.set_defaults(run=_coverage)
+    cover = commands.add_parser("coverage", help="rules that match nothing, and types without a rule")
+    cover.add_argument(
+        "tallies", nargs="+", type=Path, help="what `check-state --types` wrote, of all stacks"
+    )
+    cover.add_argument("--write", action="store_true", help="also keep them as what docs/controls.md tells")
+    cover.set_defaults(run=_coverage)
     docs = commands.add_parser("docs", help="write docs/controls.md")
     docs.add_argument("--check", action="store_true", help="write nothing; fail if the page is out of date")
     docs.set_defaults(run=_docs)
@@ -112,13 +116,15 @@ def _inputs(options: argparse.Namespace) -> Inputs:
 
 def _check_state(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
+    _write(options.types, coverage.tally(inputs.name, inputs.stack.resources))
     held = _exemptions(options.exemptions, {rule.id for rule in RULES}.__contains__, inputs.name)
-    return _give(options, evaluate(RULES, inputs.stack, inputs.settings, held), RULES)
+    found = evaluate(RULES, inputs.stack, inputs.settings, held)
+    return _give(options, found, RULES, f"rules/{inputs.name}")
 
 
 def _opinions(options: argparse.Namespace) -> int:
     judged = command.judge(options, lambda stack: _exemptions(options.exemptions, is_rule_id, stack))
-    return _give(options, judged.report, judged.rules)
+    return _give(options, judged.report, judged.rules, f"opinions/{judged.stack}")
 
 
 def _exemptions(path: Path, is_rule: Callable[[str], bool], stack: str) -> list[tuple[Exemption, bool]]:
@@ -131,19 +137,18 @@ def _exemptions(path: Path, is_rule: Callable[[str], bool], stack: str) -> list[
     ]
 
 
-def _give(options: argparse.Namespace, found: Report, rules: Sequence[Rule]) -> int:
+def _give(options: argparse.Namespace, found: Report, rules: Sequence[Rule], category: str) -> int:
     """Write the report in every form that was asked for."""
-    _write(options.sarif, json.dumps(report.sarif(found, rules, options.location), indent=2) + "\n")
+    log = report.sarif(found, rules, options.location, category)
+    _write(options.sarif, json.dumps(log, indent=2) + "\n")
     _write(options.junit, report.junit(found, rules))
     print(report.text(found, rules))  # noqa: T201 - the command line's own output
     return PASSED if found.passed else FAILED
 
 
 def _coverage(options: argparse.Namespace) -> int:
-    types: set[str] = set()
-    for path in options.states:
-        types |= {resource.type for resource in state.read_state(path)[1]}
-    types.add(RELEASE_TYPE)
+    covered = coverage.joined(coverage.read_tally(path) for path in options.tallies)
+    types = {*covered, RELEASE_TYPE}
     silent = [r.id for r in RULES if not r.forbids and not r.dormant and not any(map(r.applies_to, types))]
     wrongly = [r.id for r in RULES if r.dormant and any(map(r.applies_to, types))]
     unruled = sorted(without_rule(types))
@@ -153,11 +158,13 @@ def _coverage(options: argparse.Namespace) -> int:
         ("Resource types without a rule", unruled),
     ):
         print(f"{title}: {', '.join(held) or 'none'}")  # noqa: T201 - the command line's own output
+    if options.write:
+        _write(COVERED, coverage.as_text(coverage.judged(covered, RULES)))
     return FAILED if silent or wrongly or unruled else PASSED
 
 
 def _docs(options: argparse.Namespace) -> int:
-    page = controls.document(RULES)
+    page = controls.document(RULES, coverage.load(COVERED))
     if options.check:
         current = CONTROLS.exists() and CONTROLS.read_text(encoding="utf-8") == page
         if not current:

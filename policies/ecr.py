@@ -16,7 +16,7 @@ from policies.core.build import (
     resource_rule,
 )
 from policies.core.documents import shown, statements
-from policies.core.rules import Context, Problem, Rule, Severity, Topic
+from policies.core.rules import REQUIRED, Context, Problem, Rule, Severity, Topic
 from policies.core.values import show
 
 if TYPE_CHECKING:
@@ -113,5 +113,6 @@ RULES: Final[tuple[Rule, ...]] = (
         topic=Topic.AVAILABILITY,
         severity=Severity.MEDIUM,
         remediation="Set forceDelete to false.",
+        settings=REQUIRED,
     ),
 )

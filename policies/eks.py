@@ -15,7 +15,7 @@ from policies.core.build import (
     resource_rule,
     stack_rule,
 )
-from policies.core.rules import Context, Problem, Rule, Setting, Severity, Topic
+from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import UNKNOWN, UndecidedError, show
 
 if TYPE_CHECKING:
@@ -66,6 +66,18 @@ def _metadata(holder: Resource, _context: Context) -> Iterator[Problem]:
         )
 
 
+def _disks(template: Resource, _context: Context) -> Iterator[Problem]:
+    disks = [mapping.at("ebs") for mapping in template.at("blockDeviceMappings").items()]
+    if not disks:
+        yield Problem("blockDeviceMappings", "absent: whatever the image and the account say")
+    for disk in disks:
+        encrypted, key = disk.at("encrypted"), disk.at("kmsKeyId")
+        if encrypted.known() not in (True, "true"):
+            yield Problem(encrypted.path, show(encrypted.value), "Set it to true.")
+        if not is_own_key(key):
+            yield Problem(key.path, show(key.value), "Name a KMS key of ours.")
+
+
 def _uses_a_template(nodes: Resource, context: Context) -> Iterator[Problem]:
     for key in ("id", "name"):
         view = nodes.at("launchTemplate", key)
@@ -90,6 +102,27 @@ def _named_principal(entry: Resource, _context: Context) -> Iterator[Problem]:
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    resource_rule(
+        "eks-node-disks",
+        (TEMPLATE,),
+        _disks,
+        title="The disks of nodes are encrypted with our key",
+        topic=Topic.ENCRYPTION,
+        severity=Severity.HIGH,
+        public_ids=("EC2.3", "CKV_AWS_3", "CKV_AWS_189"),
+        remediation="Set ebs.encrypted to true and ebs.kmsKeyId to a key of ours for every disk.",
+    ),
+    property_rule(
+        "eks-deletion-protection",
+        (CLUSTER,),
+        ("deletionProtection",),
+        IS_TRUE,
+        title="The cluster is protected from deletion",
+        topic=Topic.AVAILABILITY,
+        severity=Severity.MEDIUM,
+        remediation="Set deletionProtection to true.",
+        settings=REQUIRED,
+    ),
     resource_rule(
         "eks-named-access",
         (ACCESS,),

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from policies.core.buckets import OBJECTS
+from policies.core.buckets import (
+    BLOCK,
+    ENCRYPTION,
+    LIFECYCLE,
+    LOCK,
+    LOGGING,
+    OBJECTS,
+    OWNERSHIP,
+    POLICY,
+    REPLICATION,
+    VERSIONING,
+)
 from policies.core.build import resource_rule, stack_rule
 from policies.core.pod_values import BY_DIGEST
 from policies.core.pods import LASTING, pod_of
@@ -27,8 +38,24 @@ STORES: Final = (
     "aws:kms/key:Key",
     "aws:backup/vault:Vault",
     "aws:cognito/userPool:UserPool",
+    "aws:cloudwatch/logGroup:LogGroup",
+    "aws:ecr/repository:Repository",
 )
-"""What can't be made again: data, and the keys without which data is lost."""
+"""What can't be made again: data, records and images, and the keys without which data is lost."""
+COMPANIONS: Final = (
+    BLOCK,
+    ENCRYPTION,
+    LIFECYCLE,
+    LOCK,
+    LOGGING,
+    OWNERSHIP,
+    POLICY,
+    REPLICATION,
+    VERSIONING,
+    "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
+    "aws:backup/vaultPolicy:VaultPolicy",
+)
+"""What secures a store: if it went and the store stayed, the store would stand open."""
 REQUIRED_TAGS: Final = ("owner", "data-classification", "cost-centre", "environment")
 DATA_CLASSES: Final = ("public", "internal", "confidential", "restricted")
 MODEL, VERSION, DIGEST = "PLINTH_MODEL", "PLINTH_MODEL_VERSION", "PLINTH_ARTIFACT_SHA256"
@@ -43,11 +70,17 @@ def _tags(resource: Resource, context: Context) -> Iterator[Problem]:
         return
     if UNKNOWN in (own.value, all_of_them.value):
         raise UndecidedError("tags")
-    held = {**all_of_them.mapping(), **own.mapping()}
+    yield from _missing(View({**all_of_them.mapping(), **own.mapping()}, "tags"), context)
+    # A template's own tags are not those of the machines and disks that are made from it.
+    for made in resource.at("tagSpecifications").items():
+        yield from _missing(made.at("tags"), context)
+
+
+def _missing(tags: View, context: Context) -> Iterator[Problem]:
     for name in context.names("tags"):
-        value = View(held.get(name), f"tags.{name}").text()
-        if not (value or "").strip():
-            yield Problem(f"tags.{name}", show(value), f"Set the tag {name}.")
+        view = tags.at(name)
+        if not (view.text() or "").strip():
+            yield Problem(view.path, show(view.value), f"Set the tag {name}.")
 
 
 def _data_class(resource: Resource, context: Context) -> Iterator[Problem]:
@@ -192,9 +225,9 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     resource_rule(
         "governance-retained",
-        STORES,
+        (*STORES, *COMPANIONS),
         _retained,
-        title="What holds data, or the key to it, stays when it leaves the program",
+        title="What holds data, or the key to it, stays when it leaves the program, with all that secures it",
         topic=Topic.AVAILABILITY,
         severity=Severity.HIGH,
         remediation="Set the resource option retain_on_delete.",

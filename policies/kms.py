@@ -41,11 +41,12 @@ def _policy_is_ours(key: Resource, _context: Context) -> Iterator[Problem]:
         yield Problem("policy", show(key.at("policy").value))
 
 
-def _grants_for_services(key: Resource, _context: Context) -> Iterator[Problem]:
-    for statement in statements(key.at("policy")):
-        allows = statement.allows and statement.covers_action("kms:creategrant")
-        if allows and statement.conditions.get("bool", {}).get("kms:grantisforawsresource") != ("true",):
-            yield Problem(statement.path, shown(statement))
+def _grants_for_services(holder: Resource, _context: Context) -> Iterator[Problem]:
+    for view in documents_of(holder):
+        for statement in statements(view):
+            allows = statement.allows and statement.covers_action("kms:creategrant")
+            if allows and statement.conditions.get("bool", {}).get("kms:grantisforawsresource") != ("true",):
+                yield Problem(statement.path, shown(statement))
 
 
 def _no_decrypt_on_all(holder: Resource, _context: Context) -> Iterator[Problem]:
@@ -96,7 +97,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     resource_rule(
         "kms-grants-for-services",
-        (KEY, REPLICA, KEY_POLICY),
+        (KEY, REPLICA, KEY_POLICY, *DOCUMENTS),
         _grants_for_services,
         title="Only AWS services get grants on a key, so that nobody passes its use on",
         topic=Topic.ACCESS,

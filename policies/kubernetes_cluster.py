@@ -1,4 +1,4 @@
-"""Around the pods: namespaces, network policies, disruption, rights, and charts of others."""
+"""Around the pods: namespaces, network policies, rights, and charts of others."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from policies.core.pods import (
     POD_LIKE,
     POD_TYPES,
     PROXY,
-    REPLICATED,
+    in_namespace,
     labels_of,
     namespace_of,
-    pod_of,
     selects,
 )
 from policies.core.rules import Context, Problem, Rule, Severity, Topic
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 NAMESPACE: Final = "kubernetes:core/v1:Namespace"
 NETWORK_POLICY: Final = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
-DISRUPTION_BUDGET: Final = "kubernetes:policy/v1:PodDisruptionBudget"
-AUTOSCALER: Final = "kubernetes:autoscaling/v2:HorizontalPodAutoscaler"
 ROLES: Final = (
     "kubernetes:rbac.authorization.k8s.io/v1:Role",
     "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole",
@@ -36,6 +33,8 @@ BINDINGS: Final = (
     "kubernetes:rbac.authorization.k8s.io/v1:ClusterRoleBinding",
 )
 RELEASE: Final = "kubernetes:helm.sh/v3:Release"
+RECORDED_ONLY: Final = "__recordedOnly"
+"""Output by which the provider's stand-in says that it couldn't have the chart and installed nothing."""
 PATCHABLE: Final = frozenset({"name", "resources", "volumeMounts"})
 """What a patch of the proxies may say of a container without touching its security."""
 PATCHES: Final = tuple(
@@ -48,15 +47,9 @@ ALMIGHTY: Final = frozenset({"cluster-admin", "admin", "system:masters"})
 ANYBODY: Final = frozenset({"system:anonymous", "system:unauthenticated", "system:authenticated"})
 
 
-def _in_namespace(token: str, namespace: str | None, context: Context) -> Iterator[Resource]:
-    for resource in context.stack.of(token):
-        if namespace_of(resource).text() == namespace:
-            yield resource
-
-
 def _is_selected(workload: Resource, context: Context) -> Iterator[Problem]:
     labels = labels_of(workload)
-    for policy in _in_namespace(NETWORK_POLICY, namespace_of(workload).text(), context):
+    for policy in in_namespace(NETWORK_POLICY, namespace_of(workload).text(), context.stack):
         selector = policy.at("spec", "podSelector")
         if selector.mapping() and selects(selector, labels):
             return
@@ -70,7 +63,7 @@ def _denies_by_default(subject: Resource, context: Context) -> Iterator[Problem]
         name = namespace_of(subject).text()
         if any(held.at("metadata", "name").text() == name for held in context.stack.of(NAMESPACE)):
             return  # judged as itself
-    for policy in _in_namespace(NETWORK_POLICY, name, context):
+    for policy in in_namespace(NETWORK_POLICY, name, context.stack):
         spec = policy.at("spec")
         everything = not spec.at("podSelector").mapping()
         both = set(spec.at("policyTypes").texts()) >= DIRECTIONS
@@ -106,39 +99,6 @@ def _both_directions(policy: Resource, _context: Context) -> Iterator[Problem]:
         yield Problem(view.path, show(view.value))
 
 
-def _replicas(workload: Resource, context: Context) -> float:
-    view = workload.at("spec", "replicas")
-    least = view.number() or 1
-    for scaler in _in_namespace(AUTOSCALER, namespace_of(workload).text(), context):
-        target = scaler.at("spec", "scaleTargetRef")
-        same_kind = target.at("kind").text() == workload.type.rpartition(":")[2]
-        if same_kind and target.at("name").text() == workload.at("metadata", "name").text():
-            least = max(least, scaler.at("spec", "minReplicas").number() or 1)
-    return least
-
-
-def _survives_drains(workload: Resource, context: Context) -> Iterator[Problem]:
-    if _replicas(workload, context) <= 1:
-        return
-    labels = pod_of(workload).labels
-    for budget in _in_namespace(DISRUPTION_BUDGET, namespace_of(workload).text(), context):
-        selector = budget.at("spec", "selector")
-        if selector.present() and selects(selector, labels):
-            return
-    yield Problem("<PodDisruptionBudget>", "none in its namespace selects the pods")
-
-
-def _is_spread(workload: Resource, context: Context) -> Iterator[Problem]:
-    if _replicas(workload, context) <= 1:
-        return
-    spec = pod_of(workload).spec
-    apart = spec.at("affinity", "podAntiAffinity")
-    constraints = spec.at("topologySpreadConstraints")
-    spread = [constraint for constraint in constraints.items() if constraint.at("topologyKey").text()]
-    if not spread and not apart.mapping():
-        yield Problem("topologySpreadConstraints", show(constraints.value))
-
-
 def _no_wildcard_rights(role: Resource, _context: Context) -> Iterator[Problem]:
     for rule in role.at("rules").items():
         for key in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
@@ -165,9 +125,21 @@ def _no_almighty(binding: Resource, _context: Context) -> Iterator[Problem]:
 
 def _is_rendered(release: Resource, context: Context) -> Iterator[Problem]:
     name = release.at("name").text() or release.name
-    if not context.stack.holds_rendered(name):
+    if context.stack.holds_rendered(name):
+        return
+    if is_installed(release):
         raise UndecidedError("manifests", f"what the chart renders wasn't given: add --manifests {name}.yaml")
-    yield from ()
+    # A fact and not a doubt, so that an exemption can say who answers for it.
+    yield Problem(
+        "manifests",
+        f"nothing: the chart {show(release.at('chart').value)} could not be had, and was recorded only",
+        f"Render it where it can be had, by `python -m policies render`, and add --manifests {name}.yaml.",
+    )
+
+
+def is_installed(release: Resource) -> bool:
+    """Whether a chart was installed, so that there is something to judge."""
+    return release.at(RECORDED_ONLY).flag() is not True
 
 
 def namespace_of_release(release: str, resources: Sequence[Resource]) -> str:
@@ -253,27 +225,6 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.HIGH,
         public_ids=("PSS restricted", "CIS Kubernetes 5.2.1"),
         remediation=f"Set the label {ENFORCE} to restricted.",
-    ),
-    stack_rule(
-        "kubernetes-disruption-budget",
-        REPLICATED,
-        _survives_drains,
-        title="Workloads with more than one replica keep some of them through a drain",
-        topic=Topic.AVAILABILITY,
-        severity=Severity.MEDIUM,
-        public_ids=("kube-score pod-disruptionbudget",),
-        reads=(DISRUPTION_BUDGET, AUTOSCALER),
-        remediation="Add a PodDisruptionBudget that selects the pods.",
-    ),
-    stack_rule(
-        "kubernetes-spread",
-        REPLICATED,
-        _is_spread,
-        title="Replicas don't all stand on one node",
-        topic=Topic.AVAILABILITY,
-        severity=Severity.MEDIUM,
-        public_ids=("kube-score podantiaffinity",),
-        remediation="Add topologySpreadConstraints or pod anti-affinity.",
     ),
     resource_rule(
         "kubernetes-no-wildcard-rights",

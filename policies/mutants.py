@@ -8,7 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from policies.core import config
-from policies.core.breaking import GUARDS, NO_GUARDS, REMOVED, Path, breaks, replaced
+from policies.core.breaking import (
+    GUARDS,
+    NO_GUARDS,
+    REMOVED,
+    SECURITY,
+    Path,
+    breaks,
+    in_every_security_context,
+    replaced,
+)
 from policies.core.evaluate import Settings, judge
 from policies.core.resources import EVERYTHING, Resource, Stack
 from policies.core.rules import Context, Finding, Rule, Scope
@@ -26,18 +35,20 @@ EXPLAINED: Final = (
         "jobs end by themselves: nothing to probe or to spread",
     ),
     (r"accountPublicAccessBlock.*removed", "account-wide: a stack may leave it to the account's owner"),
-    (r"HTTPRoute::.*matches.*PathPrefix", "the path is authenticated and limited all the same"),
+    (
+        r"HTTPRoute::.*matches.*PathPrefix",
+        "whatever falls under the path demands to know its caller all the same",
+    ),
     (
         r"statement RefuseOtherKeys",
         "a second lock: the bucket's default key is judged, no public control asks for more",
     ),
     (r"aws:iam/\w+:RolePolicy.*condition removed", "a second lock: action and resource are exact without it"),
     (
-        r"(retainOnDelete|protect) (retention|protection) taken off",
-        "it guards or watches a store and can be declared again; the store itself and its key are judged",
+        r"(Trail|ParameterGroup|SubnetGroup|LifecyclePolicy|eks/cluster).*(retention|protection) taken off",
+        "it can be declared again as it was, and no store stands open without it",
     ),
     (r"MetricAlarm", "tells of trouble and lets nobody in; no listed control asks for alarms"),
-    (r"RestoreTestingSelection.*removed", "what another selection names is still restored by the plan"),
     (
         r"VaultPolicy.*(denial|condition|::[\w-]+  removed)",
         "a second lock: the vault's own lock keeps the backups",
@@ -53,10 +64,6 @@ EXPLAINED: Final = (
         "its condition still ties the statement to our account",
     ),
     (r"aws:kms/alias:Alias|openIdConnectProvider", "a name or an issuer: what it leads to is judged"),
-    (
-        r"(Job|Deployment|EnvoyProxy)::.*securityContext",
-        "said on the pod and on the container: the other one still holds",
-    ),
     (r"expiration\.days shortened", "how long data is kept is the environment's choice; logs have a rule"),
     (
         r"(noncurrentVersionExpiration|expiration) removed",
@@ -67,7 +74,29 @@ EXPLAINED: Final = (
     (r"ServiceAccount::.*automount", "every pod says for itself, and is judged"),
     (r"bucketObject.*bucketKeyEnabled", "costs requests to KMS, not safety"),
     (r"forceDetachPolicies", "matters only when the role is deleted"),
-    (r"kubernetes:.*topologySpreadConstraints removed", "one replica needs no spread"),
+    (r"Use\d+ByAutoscaling: condition removed", "its principal is one role of our account, named exactly"),
+    (r"LaunchTemplate.*monitoring\.enabled", "how often figures come; no listed control asks for more"),
+    (r"zonalShiftConfig", "moves traffic out of a zone that fails, and no listed control asks for it"),
+    (
+        r"performanceInsights(Enabled|RetentionPeriod)",
+        "shows how fast statements are, and no listed control asks for it",
+    ),
+    (
+        r"BucketReplicationConfig.*(metrics|replicationTime)",
+        "says how late a copy may be; that it is made is judged",
+    ),
+    (
+        r"BucketReplicationConfig::[\w-]+  removed",
+        "the backup plan copies the bucket to the other Region as well, which the rule takes",
+    ),
+    (
+        r"NetworkPolicy::platform-controllers-[\w-]+-pods  removed",
+        "its pods are of a chart that a rehearsal can't have, as the exemption of the release says",
+    ),
+    (
+        r"BackendTrafficPolicy.*removed",
+        "it can hold no rate limit yet, by the exemption of the route; the rest of it keeps the service up",
+    ),
 )
 """Survivors that are known and accepted: what the line looks like, and why."""
 
@@ -81,12 +110,16 @@ class Mutant:
         changed: the resource as it is now; None where it was removed.
         where: the property.
         words: what was done.
+        path: the same property, by its parts; empty where an option or the whole resource was broken.
+        new: what stands there now.
     """
 
     resource: Resource
     changed: Resource | None
     where: str
     words: str
+    path: Path = ()
+    new: object = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +149,7 @@ def _of(resource: Resource) -> Iterator[Mutant]:
             if path[0] == "tags" and new is REMOVED and isinstance(props.get("tagsAll"), dict):
                 props["tagsAll"] = {key: value for key, value in props["tagsAll"].items() if key != path[-1]}
             changed = replace(resource, props=props)
-            yield Mutant(resource, changed, _spelled(path), words)
+            yield Mutant(resource, changed, _spelled(path), words, path, new)
     if resource.protect:
         yield Mutant(resource, replace(resource, protect=False), "protect", "protection taken off")
     if resource.retain:
@@ -164,9 +197,6 @@ def unexplained(outcome: Outcome) -> list[Mutant]:
 
 
 def _reason(mutant: Mutant, rules: tuple[Rule, ...], hunter: _Hunter, strict: _Hunter) -> str:
-    broken = hunter.broken(mutant.resource)
-    if broken:
-        return f"{UNEXPLAINED}: the stack itself breaks {', '.join(broken)} here"
     caught = strict.catches(mutant)
     if caught:
         return f"{caught[0].rule.id} is not required, or looser, in this environment's config"
@@ -174,11 +204,26 @@ def _reason(mutant: Mutant, rules: tuple[Rule, ...], hunter: _Hunter, strict: _H
     for pattern, reason in EXPLAINED:
         if re.search(pattern, line):
             return reason
+    if _said_twice(mutant, hunter):
+        return "said on the pod and on the container: the other one still holds, and both together are caught"
+    broken = hunter.broken(mutant.resource)
+    if broken:
+        return f"{UNEXPLAINED}: the stack itself breaks {', '.join(broken)} here"
     applying = [rule.id for rule in rules if rule.covers(mutant.resource.type) and "aws:*" not in rule.types]
     if not applying:
         return f"{UNEXPLAINED}: no rule judges {mutant.resource.type}"
     what = mutant.where or "its absence"
     return f"{UNEXPLAINED}: none of the {len(applying)} rules for this type reads {what}"
+
+
+def _said_twice(mutant: Mutant, hunter: _Hunter) -> bool:
+    """Whether a change in one security context is caught as soon as it is made in the others, too."""
+    if SECURITY not in mutant.path:
+        return False
+    props = in_every_security_context(mutant.resource.props, mutant.path, mutant.new)
+    if not isinstance(props, dict):
+        return False
+    return bool(hunter.catches(replace(mutant, changed=replace(mutant.resource, props=props))))
 
 
 class _Hunter:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from policies.core.build import IS_FALSE, IS_TRUE, OWN_KEY, at_least, property_rule, resource_rule, stack_rule
+from policies.core.build import (
+    IS_FALSE,
+    IS_TRUE,
+    OWN_KEY,
+    at_least,
+    each_rule,
+    property_rule,
+    resource_rule,
+    stack_rule,
+)
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
-from policies.core.values import show
+from policies.core.values import View, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +57,11 @@ def _no_password(database: Resource, _context: Context) -> Iterator[Problem]:
     view = database.at("manageMasterUserPassword")
     if view.flag() is not True:
         yield Problem(view.path, show(view.value), "Set manageMasterUserPassword to true.")
+
+
+def _insights_key(database: Resource) -> Iterator[View]:
+    if database.at("performanceInsightsEnabled").flag() is True:
+        yield database.at("performanceInsightsKmsKeyId")
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -150,6 +164,28 @@ RULES: Final[tuple[Rule, ...]] = (
         topic=Topic.AUTHENTICATION,
         severity=Severity.HIGH,
         remediation="Set manageMasterUserPassword to true and no password.",
+    ),
+    property_rule(
+        "rds-password-key",
+        (INSTANCE, CLUSTER),
+        ("masterUserSecretKmsKeyId",),
+        OWN_KEY,
+        title="The administrator's password, which AWS keeps, is encrypted with our key",
+        topic=Topic.ENCRYPTION,
+        severity=Severity.MEDIUM,
+        public_ids=("CKV_AWS_149",),
+        remediation="Set masterUserSecretKmsKeyId to a key of ours.",
+    ),
+    each_rule(
+        "rds-insights-key",
+        (INSTANCE, CLUSTER),
+        _insights_key,
+        OWN_KEY,
+        title="What is kept of statements and their speed is encrypted with our key",
+        topic=Topic.ENCRYPTION,
+        severity=Severity.MEDIUM,
+        public_ids=("CKV_AWS_354",),
+        remediation="Set performanceInsightsKmsKeyId to a key of ours.",
     ),
     property_rule(
         "rds-final-snapshot",

@@ -17,6 +17,7 @@ from policies import (
     kms,
     kubernetes_cluster,
     kubernetes_pods,
+    kubernetes_replicas,
     messaging,
     network,
     rds,
@@ -41,6 +42,7 @@ FAMILIES: Final = (
     edge,
     backup,
     kubernetes_pods,
+    kubernetes_replicas,
     kubernetes_cluster,
     governance,
 )

@@ -6,7 +6,6 @@ update, is decided by the later stages, which fail on whatever is left undecided
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from local.errors import LocalError
 from local.instance import CHECKOUT, Instance
 from local.rehearsal.rehearsal import rehearsing
-from local.stack import UPDATE_SECONDS
+from local.stack import RECORDED_ONLY, UPDATE_SECONDS
 from local.toolchain import Tool, checkov, ensure
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ RELEASE: Final = "kubernetes:helm.sh/v3:Release"
 UNDECIDED: Final = "cannot-decide"
 """The pack's word in what it says of a rule that could not run."""
 LEAST_MUTANTS: Final = 150
+TYPES: Final = "types.json"
+"""Report of how many resources of which type an environment has."""
 SECONDS: Final = 600
 
 
@@ -57,9 +58,9 @@ class Gate:
             self._preview(rehearsal, pack)
         self._apply(rehearsal, pack)
         inputs = _Inputs.of(rehearsal, self._config())
-        self._reduced(inputs.state)
         with self.progress.step(f"{self.stack}: every rule on the resolved state"):
-            self._ask("resolved state", "check-state", *inputs.words, *self._reports("rules"))
+            types = ["--types", str(self.reports / TYPES)]
+            self._ask("resolved state", "check-state", *inputs.words, *types, *self._reports("rules"))
         with self.progress.step(f"{self.stack}: second opinions"):
             self._ask(
                 "second opinions",
@@ -105,12 +106,6 @@ class Gate:
         (self.reports / f"{command}.txt").write_text(output)
         return output, done.returncode != 0
 
-    def _reduced(self, state: Path) -> None:
-        """Keep which types there were, for `coverage`, and none of their properties."""
-        resources = json.loads(state.read_text())["deployment"]["resources"]
-        kept = [{"urn": held["urn"], "type": held["type"]} for held in resources]
-        (self.reports / "types.json").write_text(json.dumps({"deployment": {"resources": kept}}))
-
     def _tools(self, rehearsal: Rehearsal) -> list[str]:
         cache = Instance.of_checkout().cache
         built = ensure(cache, [Tool.KUBECONFORM, Tool.KUBE_SCORE, Tool.KUBERNETES], self.progress)
@@ -131,18 +126,23 @@ class Gate:
 
     def _ask(self, stage: str, *words: str) -> None:
         """Run one of the pack's own commands and show what it says."""
-        done = subprocess.run(  # noqa: S603 - our own module and words
-            [sys.executable, "-m", "policies", *words],
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        (self.reports / f"{words[0]}.txt").write_text(done.stdout + done.stderr)
-        print(done.stdout + done.stderr, end="", flush=True)  # noqa: T201 - the command's own output
-        if done.returncode != 0:
+        if not _ask(self.reports / f"{words[0]}.txt", *words):
             self.failed.append(stage)
+
+
+def _ask(report: Path, *words: str) -> bool:
+    """Run one of the pack's own commands, show and keep what it says; whether it ended well."""
+    done = subprocess.run(  # noqa: S603 - our own module and words
+        [sys.executable, "-m", "policies", *words],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    report.write_text(done.stdout + done.stderr)
+    print(done.stdout + done.stderr, end="", flush=True)  # noqa: T201 - the command's own output
+    return done.returncode == 0
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Inputs:
 
     Attributes:
         state: the resolved state with its secrets shown, readable by its owner only.
-        charts: what each chart rendered, as it was installed.
+        charts: what each chart rendered, as it was installed; one that is recorded only has none.
     """
 
     state: Path
@@ -169,7 +169,7 @@ class _Inputs:
         charts = [
             _rendered(rehearsal, resource, folder)
             for resource in stack.resources()
-            if resource["type"] == RELEASE
+            if resource["type"] == RELEASE and not resource["outputs"].get(RECORDED_ONLY)
         ]
         release = rehearsal.project.root / "stacks" / "releases" / f"{stack.name}.yaml"
         return cls(state, tuple(charts), release, config)
@@ -221,8 +221,13 @@ def _refusals(output: str) -> str:
     return "\n".join(lines)
 
 
+def _environments() -> set[str]:
+    """Every environment that has a config."""
+    return {path.name.split(".")[1] for path in (CHECKOUT / "stacks").glob("Pulumi.*.yaml")}
+
+
 def policy(stacks: Sequence[str], progress: Progress, *, mutants: bool = False) -> None:
-    """Judge environments, one after the other; all of them together must use every rule.
+    """Judge environments, one after the other; where they are all of them, they must use every rule.
 
     Args:
         stacks: names.
@@ -244,6 +249,9 @@ def policy(stacks: Sequence[str], progress: Progress, *, mutants: bool = False) 
         progress.say(
             f"{stack}: the gate {'stays closed' if gate.failed else 'opens'}; reports are in {reports}"
         )
+    if set(stacks) >= _environments():
+        tallies = [str(folder / stack / TYPES) for stack in stacks]
+        closed += [] if _ask(folder / "coverage.txt", "coverage", *tallies) else ["coverage"]
     if closed:
         raise LocalError(
             f"The policy gate stays closed. Failed: {'; '.join(closed)}. "

@@ -41,6 +41,7 @@ NO_DURATION: Final = frozenset(
         "messageRetentionSeconds",
         "periodSeconds",
         "rotationPeriodInDays",
+        "stabilizationWindowSeconds",
         "startWindow",
         "terminationGracePeriodSeconds",
         "validationWindowHours",
@@ -70,6 +71,8 @@ SUBSTITUTES: Final[Mapping[str, str]] = {
     "Exact": "PathPrefix",
 }
 """Values that stand for something safe, and their unsafe neighbours."""
+FLAGS: Final[Mapping[str, str]] = {"true": "false", "false": "true"}
+"""Flags that a provider takes as texts."""
 REMOVABLE: Final = frozenset(
     {
         "livenessProbe",
@@ -82,6 +85,7 @@ REMOVABLE: Final = frozenset(
         "memory",
         "cpu",
         "topologySpreadConstraints",
+        "envoyPDB",
         "policyTypes",
         "redrivePolicy",
         "enabledClusterLogTypes",
@@ -114,10 +118,12 @@ NO_GUARDS: Final = (
     "aws:appautoscaling/",
     "aws:ecr/repositoryPolicy",
     "aws:secretsmanager/secretPolicy",
+    "aws:eks/accessPolicyAssociation",
 )
 """Types that grant something, so that their absence makes nothing worse."""
 SCHEMAS: Final = ("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",)
 """Types that describe other types and configure nothing."""
+SECURITY: Final = "securityContext"
 CHART: Final = "kubernetes:helm.sh/v3:Release"
 SKIPPED: Final = frozenset({"tagsAll", "status.conditions", "managedFields", "annotations", "__fieldManager"})
 IMAGE_DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
@@ -212,8 +218,7 @@ def _broken_text(path: Path, key: str, value: str, resource: Resource) -> Iterat
         return
     if KEY_NAME.search(key) and key not in NO_KEY and "Public" not in key:
         yield REMOVED, "key removed"
-    if value in SUBSTITUTES and (value != "restricted" or key.endswith("/enforce")):
-        yield SUBSTITUTES[value], f"changed from {value} to {SUBSTITUTES[value]}"
+    yield from _broken_word(key, value)
     if key == "trafficType" and value == "ALL":
         yield "REJECT", "changed to REJECT"
     if key == "image" and IMAGE_DIGEST.search(value):
@@ -225,6 +230,14 @@ def _broken_text(path: Path, key: str, value: str, resource: Resource) -> Iterat
         yield "0.0.0.0/0", "opened to everybody"
     if '"Statement"' in value:
         yield from _broken_documents(value, is_identity=resource.type.startswith("aws:iam/"))
+
+
+def _broken_word(key: str, value: str) -> Iterator[tuple[object, str]]:
+    """Words that stand for something safe: flags among them, where the provider takes those as texts."""
+    if value in FLAGS and (SAFE_WHEN_TRUE if value == "true" else UNSAFE_WHEN_TRUE).search(key):
+        yield FLAGS[value], f"flipped to {FLAGS[value]}"
+    if value in SUBSTITUTES and (value != "restricted" or key.endswith("/enforce")):
+        yield SUBSTITUTES[value], f"changed from {value} to {SUBSTITUTES[value]}"
 
 
 def _broken_documents(text: str, *, is_identity: bool) -> Iterator[tuple[object, str]]:
@@ -267,7 +280,7 @@ def _broken_statements(statement: dict[str, object]) -> Iterator[tuple[dict[str,
             {**statement, "Action": f"{first.partition(':')[0]}:*"},
             f"action made {first.partition(':')[0]}:*",
         )
-    if statement.get("Resource") and "Principal" not in statement and statement["Resource"] != "*":
+    if statement.get("Resource") not in (None, [], "*", ["*"]) and "Principal" not in statement:
         yield {**statement, "Resource": "*"}, "resource made *"
 
 
@@ -283,3 +296,35 @@ def replaced(value: object, path: Path, new: object) -> object:
         kept = [] if changed is REMOVED else [changed]
         return [*value[:head], *kept, *value[head + 1 :]]
     raise TypeError(f"no part {head!r} in a {type(value).__name__}")
+
+
+def in_every_security_context(value: object, path: Path, new: object) -> object:
+    """A copy in which a change inside of one `securityContext` is made in all of them.
+
+    What a pod and its containers both say, one of them may stop saying; this asks whether a rule notices when
+    nobody says it any more.
+    """
+    inner = path[path.index(SECURITY) + 1 :]
+    return _everywhere(value, inner, new)
+
+
+def _everywhere(value: object, inner: Path, new: object) -> object:
+    if isinstance(value, list):
+        return [_everywhere(held, inner, new) for held in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: _changed(held, inner, new) if key == SECURITY else _everywhere(held, inner, new)
+        for key, held in value.items()
+    }
+
+
+def _changed(context: object, inner: Path, new: object) -> object:
+    if not inner:
+        return {} if new is REMOVED else new
+    held: object = context
+    for key in inner[:-1]:
+        held = held.get(key) if isinstance(held, Mapping) else None
+    if not isinstance(held, Mapping) or inner[-1] not in held:
+        return context
+    return replaced(context, inner, new)

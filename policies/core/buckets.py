@@ -10,10 +10,10 @@ from policies.core.build import (
 from policies.core.documents import denies_old_tls, denies_plain_transport, shown, statements
 from policies.core.rules import Context, Problem
 from policies.core.selection import is_copied
-from policies.core.values import UNKNOWN, UndecidedError, show
+from policies.core.values import UNKNOWN, UndecidedError, View, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from policies.core.resources import Resource
 
@@ -77,8 +77,8 @@ def modern_tls(bucket: Resource, policy: Resource, _context: Context) -> Iterato
 
 
 def logs_kept(bucket: Resource, context: Context) -> Iterator[Problem]:
-    """A bucket of access logs keeps them long enough."""
-    if not is_log_target(bucket, context):
+    """A bucket of access logs, or of the audit trail, keeps them long enough."""
+    if not is_log_target(bucket, context) and not is_trail_bucket(bucket, context):
         return
     for lifecycle in context.stack.referring(bucket, LIFECYCLE, "bucket"):
         for rule in lifecycle.at("rules").items():
@@ -162,6 +162,16 @@ def keeps_versions(_bucket: Resource, lifecycle: Resource, context: Context) -> 
         number = days.number()
         if number is not None and number < context.number("minimum_days"):
             yield Problem(days.path, show(days.value), "Keep versions at least the setting `minimum_days`.")
+
+
+def of_copies(*path: str) -> Callable[[Resource], Iterator[View]]:
+    """A value of every rule of a replication; one that has no rules copies nothing."""
+
+    def values(replication: Resource) -> Iterator[View]:
+        for rule in replication.at("rules").items() or [replication.at("rules")]:
+            yield rule.at(*path)
+
+    return values
 
 
 def locked(bucket: Resource, context: Context) -> Iterator[Problem]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from policies.core.coverage import environments
 from policies.core.rules import LAWS, Rule, Scope, SettingValue, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from policies.core.coverage import Covered
 
 EXCEPTIONS: Final = (
     (
@@ -41,8 +44,13 @@ EXCEPTIONS: Final = (
 """What can't be checked offline, and why."""
 
 
-def document(rules: Sequence[Rule]) -> str:
-    """The whole page."""
+def document(rules: Sequence[Rule], covered: Covered) -> str:
+    """The whole page.
+
+    Args:
+        rules: of the pack.
+        covered: which environments have resources of which types.
+    """
     parts = [
         "# Controls",
         "",
@@ -50,28 +58,28 @@ def document(rules: Sequence[Rule]) -> str:
         "",
         "Every rule is mandatory. Rules run at preview, at update, and on the resolved state; one that can't",
         "read a value says `cannot-decide`, which never passes the gate. A rule of scope `stack` sees all",
-        "resources at once.",
+        "resources at once. The last column says which environments have resources for it today.",
         "",
         f"{len(rules)} rules in {len({rule.family for rule in rules})} families.",
         "",
     ]
     for family in dict.fromkeys(rule.family for rule in rules):
-        parts += [*_family(family, [rule for rule in rules if rule.family == family]), ""]
+        parts += [*_family(family, [rule for rule in rules if rule.family == family], covered), ""]
     parts += [*_settings(rules), "", *_laws(), "", *_exceptions(), "", *_dormant(rules), ""]
     return "\n".join(parts)
 
 
-def _family(family: str, rules: Sequence[Rule]) -> list[str]:
+def _family(family: str, rules: Sequence[Rule], covered: Covered) -> list[str]:
     return [
         f"## {family}",
         "",
-        "| rule | what must hold | protects | severity | scope | public ids | resource types |",
-        "|---|---|---|---|---|---|---|",
-        *(_row(rule) for rule in rules),
+        "| rule | what must hold | protects | severity | scope | public ids | resource types | today in |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_row(rule, covered) for rule in rules),
     ]
 
 
-def _row(rule: Rule) -> str:
+def _row(rule: Rule, covered: Covered) -> str:
     scope = (
         "resolved state"
         if rule.resolved_only
@@ -89,6 +97,7 @@ def _row(rule: Rule) -> str:
         scope,
         ", ".join(rule.public_ids) or "-",
         types,
+        environments(rule, covered),
     )
     return f"| {' | '.join(_cell(str(cell)) for cell in cells)} |"
 

@@ -9,6 +9,7 @@ from typing import Final
 PACK: Final = Path(__file__).resolve().parent.parent
 EXEMPTIONS: Final = PACK / "exemptions.yaml"
 OPINIONS: Final = PACK / "opinions.yaml"
+COVERED: Final = PACK / "covered.json"
 CONTROLS: Final = PACK.parent / "docs" / "controls.md"
 
 

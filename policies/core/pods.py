@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 from policies.core.values import MalformedError, View
 
 if TYPE_CHECKING:
-    from policies.core.resources import Resource
+    from collections.abc import Iterator
+
+    from policies.core.resources import Resource, Stack
 
 POD: Final = "kubernetes:core/v1:Pod"
 DEPLOYMENT: Final = "kubernetes:apps/v1:Deployment"
@@ -117,6 +119,13 @@ def namespace_of(resource: Resource) -> View:
     """The namespace that an object lives in, `default` where it names none."""
     view = resource.at("metadata", "namespace")
     return view if view.present() else View(DEFAULT_NAMESPACE, view.path)
+
+
+def in_namespace(token: str, namespace: str | None, stack: Stack) -> Iterator[Resource]:
+    """The objects of a type in a namespace."""
+    for resource in stack.of(token):
+        if namespace_of(resource).text() == namespace:
+            yield resource
 
 
 def selects(selector: View, labels: View) -> bool:

@@ -72,6 +72,9 @@ WITHOUT_RESOURCE: Final = (
     "xray:puttracesegments",
 )
 """Actions that AWS offers no resource for (Service Authorization Reference); `*` is their only resource."""
+NAMED_BY_TAG: Final = frozenset({"ec2", "elasticloadbalancing"})
+"""Services that name what they make, so that only its tags can be known beforehand."""
+TAG_KEYS: Final = ("aws:resourcetag/", "aws:requesttag/")
 ESCALATION: Final = (
     "iam:addusertogroup",
     "iam:attachgrouppolicy",
@@ -151,7 +154,29 @@ def has_wildcard_resource(statement: Statement) -> bool:
     needs_none = not statement.all_actions_but and all(
         without_resource(action) for action in statement.actions
     )
-    return any(is_wide(arn) and not (arn == "*" and needs_none) for arn in statement.resources)
+    by_tag = names_tag(statement)
+    return any(
+        is_wide(arn) and not (arn == "*" and needs_none) and not (by_tag and _only_name_is_open(arn))
+        for arn in statement.resources
+    )
+
+
+def names_tag(statement: Statement) -> bool:
+    """Whether a tag of the resource, or one that it is made with, is demanded exactly."""
+    return any(
+        key.startswith(TAG_KEYS) and values and not any(is_open(value) for value in values)
+        for operator, keys in statement.conditions.items()
+        if operator == "stringequals"
+        for key, values in keys.items()
+    )
+
+
+def _only_name_is_open(arn: str) -> bool:
+    """Whether an ARN says everything but the name, in a service that gives names itself."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6 or parts[2] not in NAMED_BY_TAG:  # noqa: PLR2004 - arn:partition:service:region:account:resource
+        return False
+    return all(part and not is_open(part) for part in parts[:5]) and not is_open(parts[5].partition("/")[0])
 
 
 def without_resource(action: str) -> bool:

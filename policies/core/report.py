@@ -59,13 +59,14 @@ def text(report: Report, rules: Sequence[Rule]) -> str:
     return "\n".join(lines)
 
 
-def sarif(report: Report, rules: Sequence[Rule], location: str) -> dict[str, Any]:
+def sarif(report: Report, rules: Sequence[Rule], location: str, category: str) -> dict[str, Any]:
     """The run as a SARIF 2.1.0 log.
 
     Args:
         report: what was found.
         rules: what ran.
         location: file that CI systems show findings in: a path relative to the repository.
+        category: by which a reader tells this run from others of the same commit; GitHub takes one of each.
     """
     results = [_result(finding, location) for finding in report.findings]
     results += [_suppressed(finding, exemption.reason, location) for finding, exemption in report.exempted]
@@ -97,7 +98,14 @@ def sarif(report: Report, rules: Sequence[Rule], location: str) -> dict[str, Any
     return {
         "$schema": SARIF_SCHEMA,
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
+        "runs": [
+            {
+                "tool": {"driver": driver},
+                "automationDetails": {"id": f"{category}/"},
+                "invocations": [invocation],
+                "results": results,
+            }
+        ],
     }
 
 

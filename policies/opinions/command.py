@@ -13,7 +13,7 @@ from policies.core import manifests, state
 from policies.core.errors import PolicyInputError
 from policies.core.evaluate import Report, reported
 from policies.core.paths import OPINIONS
-from policies.kubernetes_cluster import RELEASE, namespace_of_release
+from policies.kubernetes_cluster import RELEASE, is_installed, namespace_of_release
 from policies.opinions import tools
 from policies.opinions.opinion import TOOLS, Opinion, findings, rule_id, rule_of
 
@@ -93,7 +93,8 @@ def judge(options: argparse.Namespace, held: Callable[[str], Iterable[tuple[Exem
 def _manifests(
     resources: Sequence[Resource], rendered: Sequence[Path], folder: Path
 ) -> list[tools.Manifests]:
-    releases = [resource for resource in resources if resource.type == RELEASE]
+    # What was recorded only is no manifest to anybody; a rule of ours refuses it.
+    releases = [resource for resource in resources if resource.type == RELEASE and is_installed(resource)]
     if len(rendered) < len(releases):
         raise PolicyInputError(
             f"{len(releases)} charts are installed, the manifests of {len(rendered)} were given. "

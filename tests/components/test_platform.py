@@ -47,6 +47,13 @@ def test_two_controllers_are_never_evicted_at_once_and_one_can_be() -> None:
     assert values(gateway_replicas=1)["podDisruptionBudget"] == {"minAvailable": 0}
 
 
+def test_two_controllers_keep_apart_and_one_has_nobody_to_keep_apart_from() -> None:
+    apart = values()["deployment"]["pod"]["affinity"]["podAntiAffinity"]
+    (preferred,) = apart["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert preferred["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert values(gateway_replicas=1)["deployment"]["pod"]["affinity"] == {}
+
+
 def test_the_gateways_namespace_admits_restricted_pods_only() -> None:
     labels = record(platform).one("Namespace").inputs["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"

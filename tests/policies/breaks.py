@@ -139,6 +139,8 @@ def aws(token: str) -> str:
 
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:reviews"
+GROUPS = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/*"
+TAG = "aws:ResourceTag/cluster"
 ONE_KEY_ALIAS = "alias/aws/s3"
 UNLOCKED = deny_plain("s3:*", "arn:aws:s3:::raw", "arn:aws:s3:::raw/*")
 FROM_EVENTS = {
@@ -174,7 +176,10 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         put("raw-policy", "policy", value=policy(UNLOCKED, deny_old("1.0", "raw"))),
         put("raw-policy", "policy", value=policy(UNLOCKED, deny_old("1.2", "another"))),
     ],
-    "s3-logs-kept": [put("access-logs-lifecycle", "rules", 0, "expiration", value={"days": 7})],
+    "s3-logs-kept": [
+        put("access-logs-lifecycle", "rules", 0, "expiration", value={"days": 7}),
+        put("trail-lifecycle", "rules", 0, "expiration", value={"days": 7}),
+    ],
     "s3-access-logs": [drop("raw-logging")],
     "s3-lifecycle": [
         drop("raw-lifecycle"),
@@ -222,6 +227,34 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         together(drop("raw-replication"), drop("stores")),
         together(put("raw-replication", "rules", 0, "status", value="Disabled"), STAYING),
     ],
+    "s3-replication-on": [
+        put("raw-replication", "rules", 0, "status", value="Disabled"),
+        cut("raw-replication", "rules"),
+    ],
+    "s3-replication-encrypted": [
+        put(
+            "raw-replication",
+            "rules",
+            0,
+            "sourceSelectionCriteria",
+            "sseKmsEncryptedObjects",
+            "status",
+            value="Disabled",
+        ),
+        cut("raw-replication", "rules", 0, "sourceSelectionCriteria"),
+    ],
+    "s3-replication-key": [
+        put(
+            "raw-replication",
+            "rules",
+            0,
+            "destination",
+            "encryptionConfiguration",
+            "replicaKmsKeyId",
+            value=ONE_KEY_ALIAS,
+        ),
+        cut("raw-replication", "rules", 0, "destination", "encryptionConfiguration"),
+    ],
     "s3-no-force-destroy": [put("raw", "forceDestroy", value=True)],
     "kms-rotation": [put("data-key", "enableKeyRotation", value=False), cut("data-key", "enableKeyRotation")],
     "kms-no-public-policy": [put("data-key", "policy", value=PUBLIC)],
@@ -231,7 +264,8 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             "data-key",
             "policy",
             value=allow("kms:CreateGrant", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/a"}),
-        )
+        ),
+        grants("kms:CreateGrant", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/one"),
     ],
     "kms-no-decrypt-all": [
         grants("kms:Decrypt", "*"),
@@ -277,6 +311,14 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         put("registry", "password", value="s3cret"),
         cut("registry", "manageMasterUserPassword"),
     ],
+    "rds-password-key": [
+        cut("registry", "masterUserSecretKmsKeyId"),
+        put("registry", "masterUserSecretKmsKeyId", value="alias/aws/secretsmanager"),
+    ],
+    "rds-insights-key": [
+        cut("registry", "performanceInsightsKmsKeyId"),
+        put("registry", "performanceInsightsKmsKeyId", value="alias/aws/rds"),
+    ],
     "rds-final-snapshot": [put("registry", "skipFinalSnapshot", value=True)],
     "iam-no-admin": [
         grants("*", "*"),
@@ -296,6 +338,19 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         grants("s3:GetObject", "arn:aws:s3:::*/models/*"),
         grants("dynamodb:GetItem", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/*"),
         grants("dynamodb:GetItem", f"arn:aws:dynamodb:*:{ACCOUNT}:table/predictions"),
+        # A tag stands for a name only where the service gives the name itself, and only if it is exact.
+        grants("ec2:DeleteSecurityGroup", GROUPS),
+        grants("ec2:DeleteSecurityGroup", GROUPS, Condition={"StringLike": {TAG: "plinth"}}),
+        grants("ec2:DeleteSecurityGroup", GROUPS, Condition={"StringEquals": {TAG: "*"}}),
+        grants("ec2:DeleteSecurityGroup", "*", Condition={"StringEquals": {TAG: "plinth"}}),
+        grants(
+            "ec2:DeleteSecurityGroup", f"arn:aws:ec2:*:{ACCOUNT}:x/*", Condition={"StringEquals": {TAG: "p"}}
+        ),
+        grants(
+            "kms:Decrypt",
+            f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*",
+            Condition={"StringEquals": {TAG: "plinth"}},
+        ),
     ],
     "iam-no-escalation": [
         grants("iam:PassRole", "*"),
@@ -334,6 +389,16 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     ],
     "iam-no-users": [add(aws("iam:User"), name="someone")],
     "iam-no-static-keys": [add(aws("iam:AccessKey"), user="someone")],
+    "eks-node-disks": [
+        put("nodes-template", "blockDeviceMappings", 0, "ebs", "encrypted", value="false"),
+        cut("nodes-template", "blockDeviceMappings", 0, "ebs", "kmsKeyId"),
+        put("nodes-template", "blockDeviceMappings", 0, "ebs", "kmsKeyId", value="alias/aws/ebs"),
+        cut("nodes-template", "blockDeviceMappings"),
+    ],
+    "eks-deletion-protection": [
+        put("plinth", "deletionProtection", value=False),
+        cut("plinth", "deletionProtection"),
+    ],
     "eks-no-public-endpoint": [
         put("plinth", "vpcConfig", "endpointPublicAccess", value=True),
         cut("plinth", "vpcConfig", "endpointPublicAccess"),
@@ -612,8 +677,17 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "kubernetes-disruption-budget": [
         drop("serving-budget"),
         put("serving-budget", "spec", "selector", value={"matchLabels": {"app": "another"}}),
+        cut("proxy", *ENVOY[:-1], "envoyPDB"),
     ],
-    "kubernetes-spread": [pod("topologySpreadConstraints", value=[])],
+    "kubernetes-spread": [
+        pod("topologySpreadConstraints", value=[]),
+        cut("proxy", *ENVOY, "pod", "topologySpreadConstraints"),
+        together(
+            put("proxy", *ENVOY, "replicas", value=1),
+            put("proxy", *ENVOY[:-1], "envoyHpa", "minReplicas", value=2),
+            cut("proxy", *ENVOY, "pod", "topologySpreadConstraints"),
+        ),
+    ],
     "kubernetes-no-wildcard-rights": [
         put("reader", "rules", 0, "verbs", value=["*"]),
         add(f"{RBAC}:ClusterRole", rules=[{"apiGroups": ["*"], "resources": ["pods"], "verbs": ["get"]}]),
@@ -624,7 +698,10 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         put("reader-binding", "subjects", 0, "name", value="system:unauthenticated"),
     ],
     "kubernetes-no-patches": [add("kubernetes:apps/v1:DeploymentPatch", metadata={"name": "serving"})],
-    "kubernetes-charts-rendered": [drop("envoy-gateway/controller")],
+    "kubernetes-charts-rendered": [
+        drop("envoy-gateway/controller"),
+        together(drop("envoy-gateway/controller"), put("envoy-gateway", "__recordedOnly", value=True)),
+    ],
     "kubernetes-charts-pinned": [
         put("envoy-gateway", "version", value="~1.8"),
         cut("envoy-gateway", "version"),
@@ -644,10 +721,14 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             },
         ),
     ],
-    "governance-tags": [cut("raw", "tags", "owner"), put("data-key", "tags", "cost-centre", value=" ")],
+    "governance-tags": [
+        cut("raw", "tags", "owner"),
+        put("data-key", "tags", "cost-centre", value=" "),
+        cut("nodes-template", "tagSpecifications", 1, "tags", "owner"),
+    ],
     "governance-data-class": [put("raw", "tags", "data-classification", value="secret-ish")],
     "governance-protected": [option("raw", protect=False), option("data-key", protect=False)],
-    "governance-retained": [option("predictions", retain=False)],
+    "governance-retained": [option("predictions", retain=False), option("raw-block", retain=False)],
     "governance-region": [
         put("default", "region", value="us-east-1"),
         put("predictions", "arn", value=f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/predictions"),

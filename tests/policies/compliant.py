@@ -22,10 +22,15 @@ INTERNAL = {**TAGS, "data-classification": "internal"}
 Properties = dict[str, Any]
 
 
+KEPT = ("aws:s3/bucket", "aws:backup/vault", "aws:cloudwatch/logGroup:", "aws:ecr/repository:")
+"""Types whose resources stay when they leave the program."""
+
+
 def entry(token: str, name: str, outputs: Properties, **fields: Any) -> Properties:
     """A resource as `pulumi stack export` writes it."""
     urn = f"urn:pulumi:prod::plinth::{token}::{name}"
-    return {"urn": urn, "type": token, "id": name, "inputs": {}, "outputs": outputs, **fields}
+    kept = {"retainOnDelete": token.startswith(KEPT)}
+    return {"urn": urn, "type": token, "id": name, "inputs": {}, "outputs": outputs, **kept, **fields}
 
 
 def policy(*statements: Properties) -> str:
@@ -140,7 +145,16 @@ def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = 
                 f"{name}-replication",
                 {
                     "bucket": name,
-                    "rules": [{"status": "Enabled", "destination": {"bucket": "arn:aws:s3:::elsewhere"}}],
+                    "rules": [
+                        {
+                            "status": "Enabled",
+                            "sourceSelectionCriteria": {"sseKmsEncryptedObjects": {"status": "Enabled"}},
+                            "destination": {
+                                "bucket": "arn:aws:s3:::elsewhere",
+                                "encryptionConfiguration": {"replicaKmsKeyId": KEY},
+                            },
+                        }
+                    ],
                 },
             )
         )
@@ -214,6 +228,9 @@ def stores() -> list[Properties]:
                 "parameterGroupName": "tls",
                 "iamDatabaseAuthenticationEnabled": True,
                 "manageMasterUserPassword": True,
+                "masterUserSecretKmsKeyId": KEY,
+                "performanceInsightsEnabled": True,
+                "performanceInsightsKmsKeyId": KEY,
                 "skipFinalSnapshot": False,
                 "tags": TAGS,
             },
@@ -306,6 +323,7 @@ def cluster() -> list[Properties]:
                 "encryptionConfig": {"resources": ["secrets"], "provider": {"keyArn": KEY}},
                 "enabledClusterLogTypes": ["api", "audit", "authenticator", "controllerManager", "scheduler"],
                 "accessConfig": {"authenticationMode": "API"},
+                "deletionProtection": True,
                 "tags": INTERNAL,
             },
         ),
@@ -316,6 +334,12 @@ def cluster() -> list[Properties]:
                 "name": "nodes",
                 "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1},
                 "networkInterfaces": [{"associatePublicIpAddress": "false"}],
+                "blockDeviceMappings": [
+                    {"deviceName": "/dev/xvda", "ebs": {"encrypted": "true", "kmsKeyId": KEY}}
+                ],
+                "tagSpecifications": [
+                    {"resourceType": kind, "tags": INTERNAL} for kind in ("instance", "volume")
+                ],
                 "tags": INTERNAL,
             },
         ),
@@ -344,6 +368,7 @@ def cluster() -> list[Properties]:
                 "forceDelete": False,
                 "tags": INTERNAL,
             },
+            protect=True,
         ),
         entry(
             "aws:ecr/lifecyclePolicy:LifecyclePolicy",
@@ -508,6 +533,7 @@ def operations() -> list[Properties]:
             "aws:cloudwatch/logGroup:LogGroup",
             "trail-logs",
             {"retentionInDays": 400, "kmsKeyId": KEY, "tags": INTERNAL},
+            protect=True,
         ),
         entry(
             "aws:backup/vaultPolicy:VaultPolicy",
@@ -579,7 +605,15 @@ def operations() -> list[Properties]:
         entry(
             "aws:backup/restoreTestingSelection:RestoreTestingSelection",
             "drill-tables",
-            {"restoreTestingPlanName": "drill"},
+            {"restoreTestingPlanName": "drill", "protectedResourceType": "DynamoDB"},
+        ),
+        *(
+            entry(
+                "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+                f"drill-{kind.lower()}",
+                {"restoreTestingPlanName": "drill", "protectedResourceType": kind},
+            )
+            for kind in ("S3", "RDS")
         ),
     ]
 

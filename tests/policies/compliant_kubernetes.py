@@ -114,15 +114,20 @@ def edge() -> list[Properties]:
     on_route = [{"kind": "HTTPRoute", "name": "api"}]
     on_gateway = [{"kind": "Gateway", "name": "edge"}]
     held = container()
+    spread = {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
     envoy = {
+        "replicas": 2,
         "container": {
             "image": f"envoy@{DIGEST}",
             "securityContext": held["securityContext"],
             "resources": held["resources"],
         },
-        "pod": {"securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}},
+        "pod": {
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "topologySpreadConstraints": [spread],
+        },
     }
-    proxy = {"provider": {"kubernetes": {"envoyDeployment": envoy}}}
+    proxy = {"provider": {"kubernetes": {"envoyDeployment": envoy, "envoyPDB": {"maxUnavailable": 1}}}}
     return [
         entry(f"{GATEWAY_API}:Gateway", "edge", named("edge", spec=gateway)),
         entry(f"{GATEWAY_API}:HTTPRoute", "api", named("api", spec=route)),

@@ -8,6 +8,8 @@ import pytest
 import yaml
 from recording import record
 
+from policies.core import coverage
+from policies.core.paths import COVERED
 from policies.core.resources import RELEASE_TYPE, STACK_TYPE, canonical_type
 from policies.registry import RULES, UNRULED, without_rule
 from stacks.environment import Environment
@@ -68,6 +70,12 @@ def test_every_rule_matches_a_resource_of_some_stack_or_says_why_not(types: set[
 
 def test_a_rule_that_calls_itself_dormant_is(types: set[str]) -> None:
     assert [rule.id for rule in RULES if rule.dormant and any(map(rule.applies_to, types))] == []
+
+
+def test_what_the_controls_page_says_of_environments_is_so(declared: dict[str, set[str]]) -> None:
+    held = coverage.joined((stack, found | FROM_CHARTS) for stack, found in declared.items())
+    # Kept by `python -m policies coverage --write`; a line of the file may be corrected by hand as well.
+    assert coverage.load(COVERED) == coverage.judged(held, RULES)
 
 
 def test_no_reason_is_kept_for_a_type_that_has_a_rule() -> None:

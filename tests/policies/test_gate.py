@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from policies import cli
-from policies.core import config, exemptions
+from policies.core import config, coverage, exemptions
 from policies.core.errors import PolicyInputError
 from policies.core.paths import EXEMPTIONS, PACK
 from policies.core.resources import canonical_type
@@ -103,6 +103,7 @@ def test_sarif_names_rule_resource_and_remedy(folder: Path, tmp_path: Path) -> N
     log = json.loads(sarif.read_text())
     (run,) = log["runs"]
     assert log["version"] == "2.1.0"
+    assert run["automationDetails"] == {"id": "rules/prod/"}
     ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     assert {rule.id for rule in RULES} <= set(ids)
     (result,) = run["results"]
@@ -298,15 +299,45 @@ def test_the_controls_page_is_current() -> None:
 
 
 def test_coverage_names_silent_rules_and_types_without_one(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     held = state()
     token = "aws:neptune/cluster:Cluster"  # noqa: S105 - a type
     held["deployment"]["resources"].append({"urn": f"urn:pulumi:prod::plinth::{token}::graph", "type": token})
-    path = tmp_path / "state.json"
-    path.write_text(json.dumps(held))
-    assert cli.main(["coverage", str(path)]) == cli.FAILED
+    tally = tmp_path / "types.json"
+    check(folder, "--types", str(tally), held=held, tmp=tmp_path)
+    assert cli.main(["coverage", str(tally)]) == cli.FAILED
     assert f"Resource types without a rule: {token}" in capsys.readouterr().out
+
+
+def test_coverage_keeps_which_environment_has_what(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "COVERED", tmp_path / "covered.json")
+    tallies = []
+    for stack in ("dev", "prod"):
+        tallies.append(tmp_path / f"{stack}.json")
+        check(folder, "--types", str(tallies[-1]))
+        if stack == "dev":
+            held = json.loads(tallies[-1].read_text())
+            del held["types"]["aws:backup/vault:Vault"]
+            tallies[-1].write_text(json.dumps({**held, "stack": stack}))
+    cli.main(["coverage", "--write", *map(str, tallies)])
+    covered = coverage.load(tmp_path / "covered.json")
+    assert covered["aws:backup/vault:Vault"] == ("prod",)
+    assert covered["aws:s3/bucket:Bucket"] == ("dev", "prod")
+    words = {rule.id: coverage.environments(rule, covered) for rule in RULES}
+    assert words["backup-own-key"] == "prod"
+    assert words["s3-versioning"] == words["audit-trail"] == coverage.EVERY
+    assert words["iam-no-users"] == "none, as it demands"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"stack": "prod", "types": {}}', '{"stack": 1, "types": {"a": 1}}']
+)
+def test_a_tally_that_is_none_covers_nothing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "types.json").write_text(text)
+    assert cli.main(["coverage", str(tmp_path / "types.json")]) == cli.UNUSABLE
 
 
 @pytest.mark.parametrize("path", sorted((PACK / "config").glob("*.json")), ids=lambda path: path.stem)

@@ -12,8 +12,11 @@ import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2  # noqa: F401 - registers messages
 
-from policies.core.paths import PACK
+from policies.core.exemptions import Exemption
+from policies.core.paths import PACK, today
+from policies.core.rules import Finding, Verdict
 from policies.registry import RULES
+from policies.servicer import is_in_force
 from tests.policies.compliant import deny_plain, policy, state
 
 if TYPE_CHECKING:
@@ -204,6 +207,13 @@ def test_the_compliant_environment_passes_every_stack_rule(update: Engine) -> No
     ]
     found = update.stack(*resources)
     assert [(one.policyName, one.message) for one in found] == []
+
+
+def test_an_exemption_of_another_environment_does_not_hold_in_this_one() -> None:
+    rule = next(rule for rule in RULES if rule.id == "s3-versioning")
+    finding = Finding(rule, "urn", "type::raw", "status", "absent", "", Verdict.VIOLATION)
+    held = Exemption(rule.id, "type::raw", "a reason", "platform", today(), stacks=("local",))
+    assert [is_in_force(held, finding, stack) for stack in ("local", "prod", "")] == [True, False, False]
 
 
 def test_an_environment_without_a_trail_is_refused(update: Engine) -> None:

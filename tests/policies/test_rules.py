@@ -11,7 +11,7 @@ from policies.core.evaluate import Settings, evaluate
 from policies.core.resources import Resource, Stack
 from policies.core.rules import Rule, Verdict
 from policies.registry import RULES
-from tests.policies.breaks import BREAKS, Break
+from tests.policies.breaks import BREAKS, GROUPS, Break, grants
 
 CASES = [
     pytest.param(rule, change, id=f"{rule.id}-{index}")
@@ -90,6 +90,16 @@ def test_advanced_selectors_count_as_data_events(
         for held in compliant
     ]
     assert bool(evaluate([rule], Stack(changed, resolved=True), settings).findings) is not recorded
+
+
+def test_a_tag_stands_for_the_name_of_what_a_service_names_itself(
+    compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "iam-no-wildcard-resource")
+    change = grants(
+        "ec2:DeleteSecurityGroup", GROUPS, Condition={"StringEquals": {"aws:ResourceTag/cluster": "plinth"}}
+    )
+    assert evaluate([rule], Stack(change(compliant), resolved=True), settings).findings == ()
 
 
 def test_every_rule_says_what_it_is_about() -> None:
