@@ -25,7 +25,7 @@ STAGES = Path(__file__).with_name("stages.yaml")
 WEBHOOKS = ("MutatingAdmissionWebhook", "ValidatingAdmissionWebhook")
 """Left out: the pods behind a webhook are simulated, so that every call to it would fail."""
 
-AUTOSCALING = {"horizontal-pod-autoscaler-sync-period": "1s"}
+AUTOSCALING = {"horizontal-pod-autoscaler-sync-period": "5s"}
 """By default a service waits for 15 s to get the replicas that it is to have at least."""
 
 UNBOUNDED = {"kube-api-qps": "1000", "kube-api-burst": "1000"}
