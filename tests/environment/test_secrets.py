@@ -55,8 +55,8 @@ if config.get("broken") == "kubernetes":
 """
 
 
-REFUSALS = {"aws": "aws/refused", "kubernetes": "Refused_!"}
-"""What each provider is asked to refuse, by a name that its error has to quote."""
+REFUSALS = {"aws": "can't be prefixed", "kubernetes": "Refused_!"}
+"""What each provider is asked to refuse, by words of the reason that it then gives."""
 
 
 @dataclass
