@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from local.toolchain.recipes import RECIPES, Recipe, Tool
 from local.toolchain.store import Store, Usage, explained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from local.progress import Progress
@@ -173,17 +174,22 @@ def _drop(caches: GoCaches, progress: Progress) -> None:
     """Take Go's caches away at once and remove them meanwhile; the command ends when they are gone."""
 
     def bury() -> None:
-        try:
+        with _forgiven(caches, progress):
             caches.bury()
-        except OSError as error:
-            progress.say(f"{caches.folder} can't be emptied, which costs nothing but space: {error}")
 
-    try:
+    with _forgiven(caches, progress):
         if not caches.put_aside():
             progress.say(f"another run is building tools; it will empty {caches.folder}")
+    threading.Thread(target=bury, name=BURIAL).start()
+
+
+@contextmanager
+def _forgiven(caches: GoCaches, progress: Progress) -> Iterator[None]:
+    """Say what the file system refuses, and go on."""
+    try:
+        yield
     except OSError as error:
         progress.say(f"{caches.folder} can't be emptied, which costs nothing but space: {error}")
-    threading.Thread(target=bury, name=BURIAL).start()
 
 
 def _without_building(recipe: Recipe, store: Store, progress: Progress) -> Provided | None:
