@@ -79,7 +79,7 @@ class Environment:
             LocalError: another command holds it, or the name belongs to another checkout.
         """
         self._refuse_another_owner()
-        self.instance.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.instance.make_state()
         self._claim_name()
         holder = self.instance.state / "command"
         try:

@@ -69,6 +69,12 @@ class Instance:
         """Everything this instance keeps: logs, certificates, etcd, the engine's state. Never committed."""
         return self.checkout / ".plinth"
 
+    def make_state(self) -> Path:
+        """Make the state folder its owner's only, whoever made it first."""
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.state.chmod(0o700)
+        return self.state
+
     @property
     def logs(self) -> Path:
         """One file for each supervised process and each long command."""

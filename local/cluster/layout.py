@@ -98,7 +98,7 @@ class Layout:
 
     def make(self) -> None:
         """Make the folders, readable for their owner only."""
-        self.instance.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.instance.make_state()
         for folder in (self.root, self.pki, self.configuration, self.etcd, self.memory, self.lib, self.log):
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)

@@ -243,7 +243,7 @@ def hold_to_rules(rehearsal: Rehearsal, progress: Progress) -> None:
 
 def _folder(stack: str) -> Path:
     """Where reports about an environment go."""
-    reports = CHECKOUT / ".plinth" / "policy" / stack
+    reports = Instance.of_checkout().make_state() / "policy" / stack
     reports.mkdir(parents=True, exist_ok=True)
     return reports
 

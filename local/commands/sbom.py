@@ -26,8 +26,8 @@ def write(instance: Instance, progress: Progress) -> dict[Path, int]:
         LocalError: an image can't be built or read.
     """
     toolchain = ensure(instance.cache, [Tool.ENVOY_GATEWAY, Tool.PAUSE], progress)
-    folder = instance.checkout / ".plinth" / "sbom"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = instance.make_state() / "sbom"
+    folder.mkdir(exist_ok=True)
     written = {}
     for name, image in build_all(instance, toolchain, progress).items():
         further = sbom.locked((instance.checkout / LOCKS[name]).read_text()) if name in LOCKS else ()

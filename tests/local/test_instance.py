@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ipaddress
+import stat
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,11 @@ def test_two_checkouts_get_two_instances(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_name_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTANCE", "mine")
     assert Instance.of_checkout(Path("/a")).name == "mine"
+
+
+def test_the_state_folder_is_its_owners_only_even_if_something_else_made_it_first(tmp_path: Path) -> None:
+    (tmp_path / ".plinth" / "policy").mkdir(parents=True, mode=0o755)
+    (tmp_path / ".plinth").chmod(0o755)
+    instance = Instance(name="mine", checkout=tmp_path, cache=tmp_path)
+    assert stat.S_IMODE(instance.make_state().stat().st_mode) == 0o700
+    assert (tmp_path / ".plinth" / "policy").is_dir()
