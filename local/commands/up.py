@@ -18,7 +18,7 @@ from local.images import ImageName, build_all
 from local.images.builders import docker_answers
 from local.preflight import require_memory, require_room
 from local.storage import link, write_atomically
-from local.toolchain import Tool, debian, ensure
+from local.toolchain import Tool, Toolchain, debian, ensure
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from local.progress import Progress
     from local.release import Release
     from local.stack import Stack
-    from local.toolchain import Toolchain
 
 READY_SECONDS = 120
 """How long the API may take to answer once every rollout is complete."""
@@ -40,7 +39,10 @@ TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY)
 COMMANDS = ("helm", "kubectl")
 """What a person wants at hand in `make shell`, beside the engine itself."""
 
-IMAGES = (ImageName.SERVING, ImageName.PIPELINE, ImageName.ENVOY, ImageName.ENVOY_GATEWAY)
+IMAGES_FROM_PACKAGES = (ImageName.SERVING, ImageName.PIPELINE, ImageName.ENVOY)
+"""Made of Debian's and Python's packages only."""
+
+IMAGES = (*IMAGES_FROM_PACKAGES, ImageName.ENVOY_GATEWAY)
 
 CHARTS = ("envoy-gateway",)
 
@@ -57,7 +59,7 @@ def up(environment: Environment, progress: Progress) -> None:
         if environment.cluster is environment.node and not environment.node.programs():
             require_memory()
         environment.check_config()
-        toolchain = _prepare_tools(environment, progress)
+        toolchain = _prepare(environment, progress)
         built = _start_machine(environment, toolchain, progress)
         changes = _converge(environment, progress)
         _wait_until_served(environment, progress)
@@ -68,10 +70,14 @@ def up(environment: Environment, progress: Progress) -> None:
     _report(environment, progress, changes)
 
 
-def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
+def _prepare(environment: Environment, progress: Progress) -> Toolchain:
+    """Have the tools, and meanwhile the images that need none of them: compilers leave processors idle."""
     instance = environment.instance
     debian.ensure([*environment.cluster.packages, *(() if docker_answers() else debian.IMAGES)], progress)
-    toolchain = ensure(instance.cache, [*TOOLS, *environment.cluster.tools], progress)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        building = pool.submit(build_all, instance, Toolchain({}), progress, IMAGES_FROM_PACKAGES)
+        toolchain = ensure(instance.cache, [*TOOLS, *environment.cluster.tools], progress)
+        building.result()
     install(instance, toolchain.path(Tool.PULUMI))
     for tool in COMMANDS:
         link(instance.bin / tool, toolchain.binary(tool))
@@ -83,7 +89,7 @@ def _prepare_tools(environment: Environment, progress: Progress) -> Toolchain:
 def _start_machine(
     environment: Environment, toolchain: Toolchain, progress: Progress
 ) -> dict[ImageName, BuiltImage]:
-    """Start the cluster while the images are built: the one waits on clocks, the other on processors."""
+    """Start the cluster while the images of our own tools are built."""
     instance, cluster = environment.instance, environment.cluster
     with ThreadPoolExecutor(max_workers=2) as pool:
         starting = pool.submit(cluster.start, progress)

