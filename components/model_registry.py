@@ -1,4 +1,4 @@
-"""What is known of every model: runs and versions in a database, artifacts in a bucket, images by digest."""
+"""What is known of every model: runs and versions in a database, artifacts in a bucket, signed images."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from components.database import Database, DatabaseArgs, Machine
 from components.durability import Durability
 from components.log_group import LogGroup, LogGroupArgs
 from components.repository import Repository, RepositoryArgs
+from components.signing_profile import MOST_MONTHS, SigningProfile, SigningProfileArgs
 from components.tags import DataClass, Tags
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ModelRegistryArgs:
         backup_days: see `DatabaseArgs.backup_days`.
         log_days: days that the database's logs are kept, default 365.
         untagged_days: see `RepositoryArgs.untagged_days`.
+        signature_months: see `SigningProfileArgs.validity_months`.
+        signers: see `SigningProfileArgs.signers`.
         durability: see `Durability`.
     """
 
@@ -68,24 +71,32 @@ class ModelRegistryArgs:
     backup_days: int = 35
     log_days: int = 365
     untagged_days: int = 30
+    signature_months: int = MOST_MONTHS
+    signers: Sequence[str] = ()
     durability: Durability = field(default_factory=Durability)
 
 
 class ModelRegistry(pulumi.ComponentResource):
-    """MLflow's database, and the repositories of the images that models run in.
+    """MLflow's database, the repositories of the images that models run in, and what those are signed with.
 
     Attributes:
         database: PostgreSQL.
         repositories: by image.
+        signing_profile: with which images are signed.
         database_address: host name of the database.
         repository_urls: by image, as plain outputs.
+        signing_profile_arn: what `notation sign --id` takes.
+        signing_profile_version_arn: the same with its version.
         artifact_uri: MLflow's artifact root, `s3://...`.
     """
 
     database: Database
     repositories: dict[str, Repository]
+    signing_profile: SigningProfile
     database_address: pulumi.Output[str]
     repository_urls: dict[str, pulumi.Output[str]]
+    signing_profile_arn: pulumi.Output[str]
+    signing_profile_version_arn: pulumi.Output[str]
     artifact_uri: pulumi.Output[str]
 
     def __init__(
@@ -96,13 +107,18 @@ class ModelRegistry(pulumi.ComponentResource):
         self._args = args
         self.database = self._create_database(self._create_logs())
         self.repositories = {image: self._create_repository(image) for image in IMAGES}
+        self.signing_profile = self._create_signing_profile()
         self.database_address = self.database.address
         self.repository_urls = {image: repository.url for image, repository in self.repositories.items()}
+        self.signing_profile_arn = self.signing_profile.profile_arn
+        self.signing_profile_version_arn = self.signing_profile.version_arn
         self.artifact_uri = pulumi.Output.concat("s3://", args.artifact_bucket.bucket_name, "/", RUNS)
         self.register_outputs(
             {
                 "database_address": self.database_address,
                 "repository_urls": self.repository_urls,
+                "signing_profile_arn": self.signing_profile_arn,
+                "signing_profile_version_arn": self.signing_profile_version_arn,
                 "artifact_uri": self.artifact_uri,
             }
         )
@@ -166,6 +182,20 @@ class ModelRegistry(pulumi.ComponentResource):
                 key=args.key,
                 tags=args.tags.aws(COMPONENT, DataClass.CONFIDENTIAL),
                 untagged_days=args.untagged_days,
+                durability=args.durability,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+
+    def _create_signing_profile(self) -> SigningProfile:
+        args = self._args
+        return SigningProfile(
+            f"{self._prefix}-signing",
+            SigningProfileArgs(
+                prefix=f"{args.tags.prefix}-images",
+                tags=args.tags.aws(COMPONENT, DataClass.INTERNAL),
+                validity_months=args.signature_months,
+                signers=args.signers,
                 durability=args.durability,
             ),
             pulumi.ResourceOptions(parent=self),

@@ -46,6 +46,16 @@ def _is_dying_key(arn: str, kms: Any) -> bool:  # noqa: ANN401 - botocore's clie
     return bool(kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
 
 
+def without_cancelled_profiles(arns: Iterable[str], signer: Any) -> set[str]:  # noqa: ANN401 - botocore's client
+    """Leave out signing profiles that were cancelled: Signer deletes none at once, and they sign nothing."""
+    return {arn for arn in arns if not _is_cancelled_profile(arn, signer)}
+
+
+def _is_cancelled_profile(arn: str, signer: Any) -> bool:  # noqa: ANN401 - botocore's client
+    _, found, name = arn.partition(":/signing-profiles/")
+    return bool(found) and signer.get_signing_profile(profileName=name)["status"] == "Canceled"
+
+
 def retained_arns(resources: Iterable[Mapping[str, Any]]) -> set[str]:
     """ARNs of what a state, as it was before the destroy, keeps on purpose."""
     found = set()

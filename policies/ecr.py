@@ -1,23 +1,26 @@
-"""Image repositories: scanned, immutable, tidy, encrypted with our key, closed."""
+"""Image repositories: scanned, immutable, tidy, encrypted with our key, closed; and what signs images."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import (
     IS_SET,
     IS_TRUE,
     NOT_TRUE,
+    Expect,
     attached_rule,
     equals,
     expects,
     is_own_key,
     property_rule,
     resource_rule,
+    stack_rule,
 )
 from policies.core.documents import shown, statements
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Severity, Topic
-from policies.core.values import show
+from policies.core.values import UndecidedError, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +31,13 @@ REPOSITORY: Final = "aws:ecr/repository:Repository"
 POLICY: Final = "aws:ecr/repositoryPolicy:RepositoryPolicy"
 LIFECYCLE: Final = "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 PUBLIC: Final = "aws:ecrpublic/repository:Repository"
+PROFILE: Final = "aws:signer/signingProfile:SigningProfile"
+SIGNER: Final = "aws:signer/signingProfilePermission:SigningProfilePermission"
+PLATFORM: Final = "Notation-OCI-SHA384-ECDSA"
+"""The platform of AWS Signer for images; what others sign is no image (AWS Signer, Developer Guide)."""
+OVER: Final = frozenset({"Canceled", "Revoked"})
+"""States of a profile that signs nothing any more (AWS Signer, API Reference, GetSigningProfile)."""
+ONE_ROLE: Final = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 
 
 def _own_key(repository: Resource, _context: Context) -> Iterator[Problem]:
@@ -46,6 +56,35 @@ def _not_public(policy: Resource, _context: Context) -> Iterator[Problem]:
     for statement in statements(policy.at("policy")):
         if statement.allows and statement.public and not statement.narrowed:
             yield Problem(statement.path, shown(statement))
+
+
+def _can_be_signed(_repository: Resource, context: Context) -> Iterator[Problem]:
+    found: list[str] = []
+    unreadable: UndecidedError | None = None
+    for profile in context.stack.of(PROFILE):
+        try:
+            wrong = _wrong_with(profile)
+        except UndecidedError as error:
+            unreadable = unreadable or error
+            continue
+        if not wrong:
+            return
+        found.append(f"{profile.name} ({wrong})")
+    if unreadable is not None:
+        raise unreadable
+    yield Problem("<SigningProfile>", "; ".join(found) or "absent")
+
+
+def _wrong_with(profile: Resource) -> str:
+    """Why a profile signs no images; empty if it does."""
+    platform = profile.at("platformId").text()
+    if platform != PLATFORM:
+        return f"platformId {show(platform)}"
+    status = profile.at("status").text()
+    return f"status {status}" if status in OVER else ""
+
+
+NAMED: Final = Expect("the ARN of one role", lambda view, _: bool(ONE_ROLE.fullmatch(view.text() or "")))
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -114,5 +153,40 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.MEDIUM,
         remediation="Set forceDelete to false.",
         settings=REQUIRED,
+    ),
+    stack_rule(
+        "ecr-signing-profile",
+        (REPOSITORY,),
+        _can_be_signed,
+        title="Images can be signed: beside their repositories there is a signing profile for images",
+        topic=Topic.INTEGRITY,
+        severity=Severity.MEDIUM,
+        public_ids=("NIST SP 800-190 4.1.5",),
+        reads=(PROFILE,),
+        remediation=f"Add a SigningProfile with platformId {PLATFORM}.",
+        settings=REQUIRED,
+    ),
+    property_rule(
+        "ecr-signers-named",
+        (SIGNER,),
+        ("principal",),
+        NAMED,
+        title="Whoever of another account may sign images is one role",
+        topic=Topic.ACCESS,
+        severity=Severity.HIGH,
+        public_ids=("NIST SP 800-190 4.1.5",),
+        remediation="Name the role that signs; an account's number lets everybody in it sign.",
+        dormant="no account signs for another until signers of plinth:modelRegistry names a role",
+    ),
+    property_rule(
+        "ecr-signers-only-sign",
+        (SIGNER,),
+        ("action",),
+        equals("signer:SignPayload", "signer:GetSigningProfile"),
+        title="Other accounts sign images and can't revoke what was signed",
+        topic=Topic.ACCESS,
+        severity=Severity.MEDIUM,
+        remediation="Allow signer:SignPayload alone.",
+        dormant="no account signs for another until signers of plinth:modelRegistry names a role",
     ),
 )

@@ -40,8 +40,10 @@ STORES: Final = (
     "aws:cognito/userPool:UserPool",
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:ecr/repository:Repository",
+    "aws:signer/signingProfile:SigningProfile",
 )
-"""What can't be made again: data, records and images, and the keys without which data is lost."""
+"""What can't be made again: data, records and images, the keys without which data is lost, and what images
+are trusted by."""
 COMPANIONS: Final = (
     BLOCK,
     ENCRYPTION,

@@ -44,6 +44,11 @@ COMPUTED: dict[str, Callable[[str], dict[str, Any]]] = {
         **_arn("ecr", "repository/")(name),
         "repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}",
     },
+    "SigningProfile": lambda name: {
+        **_arn("signer", "/signing-profiles/")(name),
+        "name": name,
+        "versionArn": f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/{name}/version",
+    },
     "Bucket": lambda name: {"arn": f"arn:aws:s3:::{name}"},
     "Key": lambda name: {**_arn("kms", "key/")(name), "keyId": name},
     "LogGroup": _arn("logs", "log-group:"),

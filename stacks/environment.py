@@ -78,6 +78,8 @@ class Environment:
                 f"{image}_repository": url
                 for image, url in (registry.repository_urls if registry else {}).items()
             },
+            "signing_profile_arn": registry.signing_profile_arn if registry else None,
+            "signing_profile_version_arn": registry.signing_profile_version_arn if registry else None,
             "backup_vault_arn": recovery.vault_arn if recovery else None,
             "dataset_key": self.training.dataset_key,
             "training_job": self.training.job_name,

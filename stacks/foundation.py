@@ -175,6 +175,8 @@ class Foundation:
                 backup_days=registry.backup_days,
                 log_days=registry.log_days,
                 untagged_days=registry.untagged_days,
+                signature_months=registry.signature_months,
+                signers=registry.signers,
                 durability=self._durability,
             ),
         )

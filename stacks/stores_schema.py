@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from components.database import BACKUP_DAYS, Machine
 from components.encryption import KeyDomain  # noqa: TC001 - Pydantic reads annotations
 from components.replication import Twin
+from components.signing_profile import MOST_MONTHS
 from components.tags import DataClass
 from stacks.section import (
     MINIMUM_LOG_DAYS,
@@ -17,6 +18,7 @@ from stacks.section import (
     EnvironmentName,
     KeyArn,
     LogDays,
+    RoleArn,
     Section,
 )
 
@@ -105,6 +107,9 @@ class ModelRegistry(Section):
         backup_days: days back to any second of which it can be restored, default 35.
         log_days: of its logs, default 365.
         untagged_days: days that images without a tag are kept, default 30.
+        signature_months: months that the signature of an image holds, default 135, the most. A change makes
+            another profile, and all images have to be signed anew.
+        signers: ARNs of IAM roles of other accounts that may sign images, such as CI's, default none.
     """
 
     instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$")] = "db.t4g.medium"
@@ -115,6 +120,8 @@ class ModelRegistry(Section):
     backup_days: Annotated[int, Field(ge=BACKUP_DAYS.start, lt=BACKUP_DAYS.stop)] = 35
     log_days: LogDays = 365
     untagged_days: Days = 30
+    signature_months: Annotated[int, Field(ge=1, le=MOST_MONTHS)] = MOST_MONTHS
+    signers: tuple[RoleArn, ...] = ()
 
     @model_validator(mode="after")
     def _grows(self) -> Self:

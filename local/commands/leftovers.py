@@ -10,7 +10,14 @@ import yaml
 
 from local.errors import LocalError
 from local.instance import CHECKOUT
-from local.tagged import PROJECT, refuse_strays, retained_arns, tagged, without_dying_keys
+from local.tagged import (
+    PROJECT,
+    refuse_strays,
+    retained_arns,
+    tagged,
+    without_cancelled_profiles,
+    without_dying_keys,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +47,7 @@ def leftovers(stack: str, state: Path, progress: Progress) -> None:
     region = config["aws:region"]
     found = tagged(boto3.client("resourcegroupstaggingapi", region_name=region), PROJECT, stack)
     left = without_dying_keys(found, boto3.client("kms", region_name=region))
+    left = without_cancelled_profiles(left, boto3.client("signer", region_name=region))
     for arn in sorted(left):
         progress.say(f"left: {arn}")
     refuse_strays(left, retained_arns(resources), stack)

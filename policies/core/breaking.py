@@ -69,6 +69,7 @@ SUBSTITUTES: Final[Mapping[str, str]] = {
     "1.3": "1.0",
     "ClusterIP": "LoadBalancer",
     "Exact": "PathPrefix",
+    "Notation-OCI-SHA384-ECDSA": "AWSLambda-SHA384-ECDSA",
 }
 """Values that stand for something safe, and their unsafe neighbours."""
 FLAGS: Final[Mapping[str, str]] = {"true": "false", "false": "true"}
@@ -109,7 +110,7 @@ REMOVABLE: Final = frozenset(
 """Blocks whose absence leaves something unguarded."""
 GUARDS: Final = re.compile(
     r"(Block|Policy|Versioning|Configuration|Logging|Lock|Controls|FlowLog|DefaultSecurityGroup|Endpoint|Rotation"
-    r"|Selection|Trail|Plan|Association|DisruptionBudget|ReplicationConfig)$"
+    r"|Selection|Trail|Plan|Association|DisruptionBudget|ReplicationConfig|SigningProfile)$"
 )
 """Types whose resources guard another resource."""
 NO_GUARDS: Final = (

@@ -31,6 +31,7 @@ from components.proxies import Exposure, Proxies
 from components.queue import Queue, QueueArgs
 from components.recovery import Recovery, RecoveryArgs, Schedule
 from components.replication import Replication, ReplicationArgs, Source, Twin
+from components.signing_profile import SigningProfile, SigningProfileArgs
 from components.table import Table, TableArgs
 from components.tags import DataClass, Tags
 from components.topic import Topic, TopicArgs
@@ -330,6 +331,11 @@ def model_registry(**overrides: Any) -> ModelRegistry:
         "client_networks": ["10.20.0.0/16"],
     }
     return ModelRegistry("registry", ModelRegistryArgs(**{**defaults, **overrides}))
+
+
+def signing_profile(**overrides: Any) -> SigningProfile:
+    defaults = {"prefix": "plinth-test-images", "tags": {"environment": "test"}}
+    return SigningProfile("signing", SigningProfileArgs(**{**defaults, **overrides}))
 
 
 def controllers_args(**overrides: Any) -> ControllersArgs:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from factories import KEY_ARN, REGION, THROW_AWAY, model_registry
+from factories import ACCOUNT, KEY_ARN, REGION, THROW_AWAY, model_registry
 from recording import record, statements
 
 from components.database import Machine
@@ -87,6 +87,14 @@ def test_only_images_without_a_tag_are_forgotten() -> None:
     for policy in record(model_registry).of("LifecyclePolicy"):
         (rule,) = json.loads(policy.inputs["policy"])["rules"]
         assert rule["selection"]["tagStatus"] == "untagged"
+
+
+def test_images_are_signed_with_a_profile_of_the_environment() -> None:
+    registry = record(lambda: {"arn": model_registry().signing_profile_arn})
+    profile = registry.one("signingProfile:SigningProfile")
+    assert profile.inputs["namePrefix"] == "plinth_test_images_"
+    assert profile.inputs["tags"]["component"] == "model-registry"
+    assert registry.result["arn"].startswith(f"arn:aws:signer:{REGION}:{ACCOUNT}:/signing-profiles/")
 
 
 def test_the_server_connects_as_its_own_user_and_reaches_runs_only() -> None:

@@ -431,6 +431,25 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         add("aws:ecrpublic/repository:Repository", repositoryName="open"),
     ],
     "ecr-no-force-delete": [put("serving-images", "forceDelete", value=True)],
+    "ecr-signing-profile": [
+        drop("image-signing"),
+        put("image-signing", "platformId", value="AWSLambda-SHA384-ECDSA"),
+        cut("image-signing", "platformId"),
+        put("image-signing", "status", value="Canceled"),
+        put("image-signing", "status", value="Revoked"),
+    ],
+    "ecr-signers-named": [
+        put("image-signer", "principal", value="210987654321"),
+        put("image-signer", "principal", value="arn:aws:iam::210987654321:root"),
+        put("image-signer", "principal", value="arn:aws:iam::210987654321:role/*"),
+        put("image-signer", "principal", value="*"),
+        cut("image-signer", "principal"),
+    ],
+    "ecr-signers-only-sign": [
+        put("image-signer", "action", value="signer:RevokeSignature"),
+        put("image-signer", "action", value="signer:*"),
+        cut("image-signer", "action"),
+    ],
     "network-default-group": [
         drop("default-group"),
         put("default-group", "ingress", value=[{"protocol": "-1", "self": True}]),
@@ -727,7 +746,11 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         cut("nodes-template", "tagSpecifications", 1, "tags", "owner"),
     ],
     "governance-data-class": [put("raw", "tags", "data-classification", value="secret-ish")],
-    "governance-protected": [option("raw", protect=False), option("data-key", protect=False)],
+    "governance-protected": [
+        option("raw", protect=False),
+        option("data-key", protect=False),
+        option("image-signing", protect=False),
+    ],
     "governance-retained": [option("predictions", retain=False), option("raw-block", retain=False)],
     "governance-region": [
         put("default", "region", value="us-east-1"),

@@ -22,7 +22,7 @@ INTERNAL = {**TAGS, "data-classification": "internal"}
 Properties = dict[str, Any]
 
 
-KEPT = ("aws:s3/bucket", "aws:backup/vault", "aws:cloudwatch/logGroup:", "aws:ecr/repository:")
+KEPT = ("aws:s3/bucket", "aws:backup/vault", "aws:cloudwatch/logGroup:", "aws:ecr/repository:", "aws:signer/")
 """Types whose resources stay when they leave the program."""
 
 
@@ -387,6 +387,28 @@ def cluster() -> list[Properties]:
                         "Action": "ecr:BatchGetImage",
                     }
                 ),
+            },
+        ),
+        entry(
+            "aws:signer/signingProfile:SigningProfile",
+            "image-signing",
+            {
+                "name": "images_1",
+                "platformId": "Notation-OCI-SHA384-ECDSA",
+                "signatureValidityPeriod": {"type": "MONTHS", "value": 135},
+                "status": "Active",
+                "tags": INTERNAL,
+            },
+            protect=True,
+        ),
+        entry(
+            "aws:signer/signingProfilePermission:SigningProfilePermission",
+            "image-signer",
+            {
+                "profileName": "images_1",
+                "action": "signer:SignPayload",
+                "principal": "arn:aws:iam::210987654321:role/release",
+                "statementId": "sign-release",
             },
         ),
     ]

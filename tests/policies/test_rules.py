@@ -10,8 +10,9 @@ import pytest
 from policies.core.evaluate import Settings, evaluate
 from policies.core.resources import Resource, Stack
 from policies.core.rules import Rule, Verdict
+from policies.core.values import UNKNOWN
 from policies.registry import RULES
-from tests.policies.breaks import BREAKS, GROUPS, Break, grants
+from tests.policies.breaks import BREAKS, GROUPS, Break, grants, put
 
 CASES = [
     pytest.param(rule, change, id=f"{rule.id}-{index}")
@@ -100,6 +101,19 @@ def test_a_tag_stands_for_the_name_of_what_a_service_names_itself(
         "ec2:DeleteSecurityGroup", GROUPS, Condition={"StringEquals": {"aws:ResourceTag/cluster": "plinth"}}
     )
     assert evaluate([rule], Stack(change(compliant), resolved=True), settings).findings == ()
+
+
+@pytest.mark.parametrize("unread", ["platformId", "status"])
+def test_a_signing_profile_that_can_not_be_read_leaves_open_whether_images_can_be_signed(
+    unread: str, compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "ecr-signing-profile")
+    unknown = put("image-signing", unread, value=UNKNOWN)(compliant)
+    (found,) = evaluate([rule], Stack(unknown, resolved=True), settings).findings
+    assert found.verdict is Verdict.UNDECIDED
+    profile = next(held for held in compliant if held.name == "image-signing")
+    another = replace(profile, name="another", urn=f"{profile.urn}-another")
+    assert evaluate([rule], Stack([*unknown, another], resolved=True), settings).findings == ()
 
 
 def test_every_rule_says_what_it_is_about() -> None:

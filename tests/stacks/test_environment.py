@@ -161,6 +161,22 @@ def test_every_store_of_an_environment_is_backed_up(other: Recording) -> None:
     assert saved == tables | buckets | {database}
 
 
+def test_images_of_every_environment_with_repositories_can_be_signed_and_none_of_its_roles_signs(
+    other: Recording,
+) -> None:
+    profile = other.one("signer/signingProfile:SigningProfile")
+    assert profile.inputs["namePrefix"] == f"plinth_{profile.inputs['tags']['environment']}_images_"
+    assert "/signing-profiles/" in other.result["signing_profile_arn"]
+    assert other.result["signing_profile_version_arn"].startswith(other.result["signing_profile_arn"])
+    assert not [p.name for p in other.of("RolePolicy") if "signer:" in p.inputs["policy"]]
+
+
+def test_where_no_images_are_kept_none_are_signed(released: Recording) -> None:
+    assert not released.of("ecr/repository:Repository")
+    assert not released.of("signer/signingProfile:SigningProfile")
+    assert released.result["signing_profile_arn"] is None
+
+
 def test_the_trail_watches_every_store(other: Recording) -> None:
     selectors = other.one("Trail").inputs["advancedEventSelectors"]
     (watched,) = [
@@ -196,6 +212,7 @@ def test_data_that_can_not_be_made_again_is_protected_and_retained(stack: str) -
         "aws:dynamodb/table:Table",
         "aws:kms/key:Key",
         "aws:backup/vault:Vault",
+        "aws:signer/signingProfile:SigningProfile",
     )
     kept = [resource for resource in declare(None, stack).resources if resource.type in stateful]
     assert len(kept) > 10

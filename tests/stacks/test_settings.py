@@ -267,6 +267,24 @@ def test_a_cluster_or_a_database_without_private_subnets_is_refused() -> None:
     assert "plinth:modelRegistry needs private subnets" in refusal(changed("plinth:modelRegistry", {}))
 
 
+def test_a_signer_that_is_not_a_role_and_a_signature_that_holds_too_long_are_refused() -> None:
+    for signer in ("*", "210987654321"):
+        assert "plinth:modelRegistry" in refusal(whole(**{"plinth:modelRegistry": {"signers": [signer]}}))
+    for months in (0, 136):
+        assert "signatureMonths" in refusal(whole(**{"plinth:modelRegistry": {"signatureMonths": months}}))
+
+
+def test_images_are_signed_for_as_long_as_can_be_had_and_by_no_other_account_by_default() -> None:
+    registry = parse("dev", whole(**{"plinth:modelRegistry": {}})).model_registry
+    assert registry is not None
+    assert registry.signature_months == 135
+    assert registry.signers == ()
+    named = ["arn:aws:iam::210987654321:role/release"]
+    registry = parse("dev", whole(**{"plinth:modelRegistry": {"signers": named}})).model_registry
+    assert registry is not None
+    assert list(registry.signers) == named
+
+
 def test_nodes_of_one_kind_of_machine_are_refused() -> None:
     cluster = {**CLUSTER, "nodeGroups": {"general": {"instanceTypes": ["m6i.large"]}}}
     assert "2 different ones are needed" in refusal(whole(**{"plinth:cluster": cluster}))

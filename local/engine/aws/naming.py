@@ -21,14 +21,24 @@ def with_name(
     """The inputs with a name, if the type has one and the program gave none."""
     if kind.name is None or kind.name in inputs:
         return inputs
-    prefix = inputs.get(f"{kind.name}Prefix")
-    if kind.name in old_inputs and kind.name in old_inputs.get(DEFAULTS_KEY, ()):
-        name = old_inputs[kind.name]
-    elif isinstance(prefix, str):
-        name = f"{prefix}{(random_seed.hex() or secrets.token_hex(8))[:16]}"
-    else:
-        name = automatic_name(kind, resource, random_seed)
+    prefixed = with_prefix(kind.name, inputs, old_inputs, random_seed)
+    if kind.name in prefixed:
+        return prefixed
+    name = automatic_name(kind, resource, random_seed)
     return {**inputs, kind.name: name, DEFAULTS_KEY: [kind.name]}
+
+
+def with_prefix(name: str, inputs: Properties, old_inputs: Properties, random_seed: bytes) -> Properties:
+    """The inputs with the name that was made up before, else one that begins as the program says."""
+    prefix = inputs.get(f"{name}Prefix")
+    if name in inputs:
+        return inputs
+    if name in old_inputs and name in old_inputs.get(DEFAULTS_KEY, ()):
+        return {**inputs, name: old_inputs[name], DEFAULTS_KEY: [name]}
+    if isinstance(prefix, str):
+        fresh = (random_seed.hex() or secrets.token_hex(8))[:16]
+        return {**inputs, name: f"{prefix}{fresh}", DEFAULTS_KEY: [name]}
+    return inputs
 
 
 def automatic_name(kind: ResourceType, resource: str, random_seed: bytes) -> str:

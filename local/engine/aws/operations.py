@@ -21,6 +21,8 @@ class Operation:
         replaces: inputs whose change needs a new resource.
         member: the parameter that holds all other inputs, if the operation nests them.
         outer: with `member`, the inputs that stay beside it.
+        named: the input that is made up where the program gives only what it begins with, `...Prefix`.
+        arns: outputs that are ARNs of a form of their own: what follows the account, with `{name}` in it.
     """
 
     service: str
@@ -30,6 +32,8 @@ class Operation:
     replaces: frozenset[str] = frozenset()
     member: str = ""
     outer: frozenset[str] = frozenset()
+    named: str = ""
+    arns: Mapping[str, str] = field(default_factory=dict)
 
 
 _COMMON: Final = frozenset({"region", "timeouts", "tagsAll"})
@@ -96,5 +100,37 @@ OPERATIONS: Final[dict[str, Operation]] = {
         "PutCompositeAlarm",
         elsewhere=_COMMON | {"actionsSuppressor"},
         replaces=frozenset({"alarmName"}),
+    ),
+    # moto makes profiles, but fails on one that it has not instead of saying so, and gives a name again that
+    # was given up. Of permissions it knows nothing.
+    "aws:signer/signingProfile:SigningProfile": Operation(
+        "signer",
+        "PutSigningProfile",
+        names={"name": "profileName"},
+        named="name",
+        elsewhere=_COMMON | {"namePrefix"},
+        replaces=frozenset(
+            {
+                "name",
+                "namePrefix",
+                "platformId",
+                "signatureValidityPeriod",
+                "signingMaterial",
+                "signingParameters",
+            }
+        ),
+        arns={
+            "arn": "/signing-profiles/{name}",
+            "versionArn": "/signing-profiles/{name}/recorded-only",
+        },
+    ),
+    "aws:signer/signingProfilePermission:SigningProfilePermission": Operation(
+        "signer",
+        "AddProfilePermission",
+        named="statementId",
+        elsewhere=_COMMON | {"statementIdPrefix"},
+        replaces=frozenset(
+            {"action", "principal", "profileName", "profileVersion", "statementId", "statementIdPrefix"}
+        ),
     ),
 }

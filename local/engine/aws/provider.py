@@ -97,6 +97,7 @@ class AwsProvider(Provider):
             reason = f"pulumi_aws {self.version} has no type {resource.type}."
             return Checked(inputs, [CheckFailure("", reason)])
         if kind is None:
+            inputs = recorded.named(resource.type, inputs, old_inputs, random_seed)
             failures = recorded.check(self.connection, resource.type, reveal(inputs))
             return Checked(self._with_all_tags(inputs, takes_tags="tagsAll" in described.outputs), failures)
         known = old_inputs or self._left_behind(kind, resource, inputs)

@@ -12,6 +12,7 @@ from botocore.validate import ParamValidator
 
 from local.engine.aws import sdk
 from local.engine.aws.comparison import DEFAULTS_KEY, HIDDEN
+from local.engine.aws.naming import with_prefix
 from local.engine.aws.operations import OPERATIONS
 from local.engine.aws.wire import to_aws
 from local.engine.provider import Change, ChangeKind, CheckFailure, Diff, ReadResult, Resource, UpdateCall
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 MARK: Final = "__recordedOnly"
 """Output by which the state tells what is only recorded. The SDK has no such property: no program sees it."""
+
+
+def named(token: str, inputs: Properties, old_inputs: Properties, random_seed: bytes) -> Properties:
+    """The inputs with a name of the beginning that the program gives, for types that take one."""
+    operation = OPERATIONS.get(token)
+    if operation is None or not operation.named:
+        return inputs
+    return with_prefix(operation.named, inputs, old_inputs, random_seed)
 
 
 def check(connection: Connection, token: str, inputs: Properties) -> Sequence[CheckFailure]:
@@ -99,12 +108,16 @@ def outputs(aws: Aws, resource: Resource, name: str, inputs: Properties) -> Prop
     told: Properties = {key: value for key, value in inputs.items() if key != DEFAULTS_KEY}
     told[MARK] = True
     described = sdk.describe(resource.type)
+    operation = OPERATIONS.get(resource.type)
+    arns = operation.arns if operation else {}
     stem = kind[0].lower() + kind[1:]
     for output, annotation in (described.required_outputs if described else {}).items():
         if output in told:
             continue
         if output == "region":
             told[output] = aws.region
+        elif output in arns:
+            told[output] = aws.arn(service, arns[output].format(name=name))
         elif output == "arn":
             told[output] = aws.arn(service, f"{stem}/{name}")
         elif output == "tagsAll":

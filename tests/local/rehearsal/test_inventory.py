@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from local.errors import LocalError
 from local.rehearsal.inventory import inventory, retained
-from local.tagged import refuse_strays, retained_arns, tagged
+from local.tagged import refuse_strays, retained_arns, tagged, without_cancelled_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +79,17 @@ def test_what_is_left_with_an_environments_tags_is_refused_unless_it_is_retained
         refuse_strays(left, kept, "prod")
     assert "arn:aws:s3:::kept" not in str(refusal.value)
     refuse_strays(left - {"arn:aws:s3:::stray"}, kept, "prod")
+
+
+def test_a_signing_profile_that_was_cancelled_is_no_leftover() -> None:
+    signer = client("signer")
+    tags = {tag["Key"]: tag["Value"] for tag in TAGS}
+    gone, kept = (
+        signer.put_signing_profile(profileName=name, platformId="Notation-OCI-SHA384-ECDSA", tags=tags)["arn"]
+        for name in ("plinth_1", "plinth_2")
+    )
+    signer.cancel_signing_profile(profileName="plinth_1")
+    assert without_cancelled_profiles({gone, kept, "arn:aws:s3:::raw"}, signer) == {kept, "arn:aws:s3:::raw"}
 
 
 def test_an_automated_backup_stays_with_its_database_and_one_taken_by_hand_is_a_stray() -> None:

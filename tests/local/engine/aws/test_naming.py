@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from local.engine.aws import table
 from local.engine.aws.comparison import DEFAULTS_KEY
-from local.engine.aws.naming import automatic_name, is_automatic, with_name
+from local.engine.aws.naming import automatic_name, is_automatic, with_name, with_prefix
 
 SEED = bytes(range(32))
 
@@ -33,6 +33,15 @@ def test_a_given_name_is_taken_and_an_earlier_automatic_one_is_kept() -> None:
     old = {"name": "serve-fffffff", DEFAULTS_KEY: ["name"]}
     assert with_name(kind, "serve", {}, old, SEED)["name"] == "serve-fffffff"
     assert with_name(kind, "serve", {}, {"name": "given"}, SEED)["name"] == "serve-0001020"
+
+
+def test_a_name_of_a_given_beginning_is_made_up_once_and_only_where_none_is_given() -> None:
+    asked = {"namePrefix": "images_"}
+    made = with_prefix("name", asked, {}, SEED)
+    assert made == {**asked, "name": f"images_{SEED.hex()[:16]}", DEFAULTS_KEY: ["name"]}
+    assert with_prefix("name", asked, made, bytes(32)) == made
+    assert with_prefix("name", {**asked, "name": "x"}, made, SEED) == {**asked, "name": "x"}
+    assert with_prefix("name", {}, {}, SEED) == {}
 
 
 def test_an_automatic_name_is_known_as_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,20 @@ OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 TABLE = "aws:dynamodb/table:Table"
 ROLE = "aws:iam/role:Role"
+PROFILE = "aws:signer/signingProfile:SigningProfile"
+PERMISSION = "aws:signer/signingProfilePermission:SigningProfilePermission"
+PROFILE_INPUTS = {
+    "namePrefix": "plinth_images_",
+    "platformId": "Notation-OCI-SHA384-ECDSA",
+    "signatureValidityPeriod": {"type": "MONTHS", "value": 135},
+    "tags": {"owner": "ml@example.org"},
+}
+PERMISSION_INPUTS = {
+    "profileName": "plinth_images_1",
+    "action": "signer:SignPayload",
+    "principal": "arn:aws:iam::210987654321:role/release",
+    "statementId": "sign-release",
+}
 TABLE_INPUTS = {
     "name": "predictions",
     "billingMode": "PAY_PER_REQUEST",
@@ -544,10 +559,65 @@ def test_promised_outputs_of_a_recorded_type_are_derived_in_plain_sight(engine: 
     assert outputs["tagsAll"] == {}
 
 
+def test_a_recorded_signing_profile_has_a_name_of_the_given_beginning_and_keeps_it(engine: Engine) -> None:
+    assert engine.up(PROFILE, "images", PROFILE_INPUTS) == "created"
+    outputs = engine.states["images"].outputs
+    name = outputs["name"]
+    assert re.fullmatch(r"plinth_images_[0-9a-f]{16}", name)
+    assert engine.states["images"].identity == name
+    assert outputs["arn"] == f"arn:aws:signer:{REGION}:123456789012:/signing-profiles/{name}"
+    assert outputs["versionArn"] == f"{outputs['arn']}/recorded-only"
+    assert outputs["tagsAll"] == PROFILE_INPUTS["tags"]
+    assert engine.up(PROFILE, "images", PROFILE_INPUTS) == "same"
+    assert engine.refresh(PROFILE, "images")
+    assert engine.up(PROFILE, "images", {**PROFILE_INPUTS, "tags": {"owner": "other"}}) == "updated"
+    assert engine.states["images"].outputs["name"] == name
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"namePrefix": "plinth_others_"},
+        {"platformId": "AWSLambda-SHA384-ECDSA"},
+        {"signatureValidityPeriod": {"type": "MONTHS", "value": 12}},
+        {"signingParameters": {"one": "1"}},
+        {"signingMaterial": {"certificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/c"}},
+    ],
+)
+def test_whatever_else_of_a_signing_profile_changes_it_takes_another_of_another_name(
+    engine: Engine, changed: dict[str, Any]
+) -> None:
+    engine.up(PROFILE, "images", PROFILE_INPUTS)
+    before = engine.states["images"].outputs["name"]
+    assert engine.up(PROFILE, "images", {**PROFILE_INPUTS, **changed}) == "replaced"
+    assert engine.states["images"].outputs["name"] != before
+
+
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [
+        ("profileName", "plinth_images_2"),
+        ("action", "signer:GetSigningProfile"),
+        ("principal", "arn:aws:iam::210987654321:role/other"),
+        ("statementId", "sign-other"),
+    ],
+)
+def test_whatever_of_a_signers_permission_changes_it_takes_another(
+    engine: Engine, changed: str, value: str
+) -> None:
+    assert engine.up(PERMISSION, "signer", PERMISSION_INPUTS) == "created"
+    assert engine.up(PERMISSION, "signer", PERMISSION_INPUTS) == "same"
+    assert engine.up(PERMISSION, "signer", {**PERMISSION_INPUTS, changed: value}) == "replaced"
+
+
 @pytest.mark.parametrize(
     ("token", "inputs", "text"),
     [
         ("aws:eks/addon:Addon", {"clusterName": "main"}, "addonName"),
+        (PROFILE, {"platformId": "Notation-OCI-SHA384-ECDSA"}, "profileName"),
+        (PROFILE, {**PROFILE_INPUTS, "signatureValidityPeriod": {"type": "MONTHS", "value": "x"}}, "value"),
+        (PROFILE, {"name": "plinth_images"}, "platformId"),
+        (PERMISSION, {**PERMISSION_INPUTS, "principal": None}, "principal"),
         (
             "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
             {"backupVaultName": "v", "minRetentionDays": "seven"},
