@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -70,13 +69,9 @@ class Engine:
 
     def close(self) -> None:
         self.channel.close()
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            # The SDK's server may be between two sleeps when the signal comes; the engine then kills it too.
-            self.process.kill()
-            self.process.wait(timeout=20)
+        # Not as the engine does, by SIGINT: what a shell starts in the background ignores that.
+        self.process.terminate()
+        self.process.wait(timeout=20)
 
 
 def struct(props: dict[str, Any]) -> struct_pb2.Struct:
