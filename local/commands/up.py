@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,7 +15,7 @@ from local.commands.status import api_url, collect
 from local.disk import keep_within_bounds
 from local.engine.install import install
 from local.errors import LocalError
-from local.images import ImageName, build_all
+from local.images import ImageName, build_all, commands_in
 from local.images.builders import docker_answers
 from local.preflight import require_memory, require_room
 from local.storage import link, write_atomically
@@ -22,10 +23,12 @@ from local.toolchain import Tool, Toolchain, debian, ensure
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterator
 
     from local.artifacts import ModelVersion
     from local.environment import Environment
     from local.images import BuiltImage
+    from local.instance import Instance
     from local.progress import Progress
     from local.release import Release
     from local.stack import Stack
@@ -74,16 +77,38 @@ def _prepare(environment: Environment, progress: Progress) -> Toolchain:
     """Have the tools, and meanwhile the images that need none of them: compilers leave processors idle."""
     instance = environment.instance
     debian.ensure([*environment.cluster.packages, *(() if docker_answers() else debian.IMAGES)], progress)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        building = pool.submit(build_all, instance, Toolchain({}), progress, IMAGES_FROM_PACKAGES)
+    with _images_meanwhile(instance, progress):
         toolchain = ensure(instance.cache, [*TOOLS, *environment.cluster.tools], progress)
-        building.result()
     install(instance, toolchain.path(Tool.PULUMI))
     for tool in COMMANDS:
         link(instance.bin / tool, toolchain.binary(tool))
     for chart in CHARTS:
         toolchain.chart(chart, instance.charts / chart)
     return toolchain
+
+
+@contextmanager
+def _images_meanwhile(instance: Instance, progress: Progress) -> Iterator[None]:
+    """Build the images that need no tool beside what is done within; if that fails, end the build."""
+    commands = commands_in(instance.cache)
+
+    def build() -> None:
+        try:
+            build_all(instance, Toolchain({}), progress, IMAGES_FROM_PACKAGES, commands)
+        except LocalError as error:
+            # Said now: a compilation may go on for a quarter of an hour before this can end the command.
+            if not commands.stopped:
+                progress.say(f"the images can't be built; the tools are finished all the same: {error}")
+            raise
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        building = pool.submit(build)
+        try:
+            yield
+        except BaseException:
+            commands.stop()
+            raise
+        building.result()
 
 
 def _start_machine(

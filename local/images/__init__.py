@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from local.images.build import build_all
+from local.images.build import build_all, commands_in
 from local.images.housekeeping import clean, prune, size
 from local.images.names import BuiltImage, ImageName
 from local.images.push import push
 
-__all__ = ["BuiltImage", "ImageName", "build_all", "clean", "prune", "push", "size"]
+__all__ = ["BuiltImage", "ImageName", "build_all", "clean", "commands_in", "prune", "push", "size"]

@@ -31,6 +31,7 @@ def build_all(
     toolchain: Binaries,
     progress: Progress,
     names: Collection[ImageName] = tuple(ImageName),
+    commands: Commands | None = None,
 ) -> dict[ImageName, BuiltImage]:
     """Have every image in the cache; build what is missing, damaged or no longer what the checkout says.
 
@@ -39,6 +40,7 @@ def build_all(
         toolchain: where the platform's programs are.
         progress: told what is built.
         names: which images; all unless told otherwise.
+        commands: what the build's commands run in, for who may have to end it: see `commands_in`.
 
     Returns:
         Each image with its reference by digest and its verified archive.
@@ -56,7 +58,7 @@ def build_all(
             missing = [name for name in names if name not in built]
             if missing:
                 with progress.step(f"build images: {', '.join(missing)}"):
-                    _build(jobs, missing, cache, progress)
+                    _build(jobs, missing, cache, commands or commands_in(instance.cache), progress)
                 built = jobs.find(cache)
     for name in names:
         if name not in built:
@@ -65,6 +67,11 @@ def build_all(
                 "Look at the disk; run again."
             )
     return {name: built[name] for name in names}
+
+
+def commands_in(cache: Path) -> Commands:
+    """For a build's long commands, with their logs in the cache; `stop` ends the build they are of."""
+    return Commands(ImageCache.of(cache).logs)
 
 
 def current_base(platform: Platform | None = None) -> str:
@@ -119,7 +126,9 @@ def _built(name: ImageName, key: str, kept: Kept) -> BuiltImage:
     )
 
 
-def _build(jobs: _Jobs, missing: Collection[ImageName], cache: ImageCache, progress: Progress) -> None:
+def _build(
+    jobs: _Jobs, missing: Collection[ImageName], cache: ImageCache, commands: Commands, progress: Progress
+) -> None:
     for name in missing:
         if name in jobs.scratch:
             archive = jobs.scratch[name].build(jobs.platform, cache.work / name.path)
@@ -129,7 +138,6 @@ def _build(jobs: _Jobs, missing: Collection[ImageName], cache: ImageCache, progr
         return
     for log in cache.logs.glob("*.log"):
         log.unlink()
-    commands = Commands(cache.logs)
     builder = builders.choose(cache, jobs.platform, commands)
     with progress.step("download the packages of the images", then="build"):
         packages = {

@@ -105,6 +105,11 @@ class Commands:
             raise LocalError(f"{step} failed: {_ending(done.returncode)}: {done.stderr.strip()[-2000:]}")
         return done.stdout.strip()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
     def stop(self) -> None:
         """End whatever runs, and start nothing any more."""
         with self._lock:
