@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ RELEASE = Release(model="support2-mortality", version="0123456789ab", artifact_s
 OTHERS = ("dev", "staging", "prod", "recovery")
 
 
+@functools.cache
 def declare(release: Release | None, stack: str = "local") -> Recording:
+    """What a program declares; seconds each, so that tests share it and change nothing of it."""
     settings = load_file(stack)
     return record(lambda: Environment(settings, IMAGES, release).exports(), stack=stack)
 
@@ -214,6 +217,6 @@ def test_data_that_can_not_be_made_again_is_protected_and_retained(stack: str) -
         "aws:backup/vault:Vault",
         "aws:signer/signingProfile:SigningProfile",
     )
-    kept = [resource for resource in declare(None, stack).resources if resource.type in stateful]
+    kept = [resource for resource in declare(RELEASE, stack).resources if resource.type in stateful]
     assert len(kept) > 10
     assert all(resource.protect and resource.retain for resource in kept)
