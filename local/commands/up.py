@@ -24,6 +24,7 @@ from local.toolchain import Tool, Toolchain, debian, ensure
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from local.artifacts import ModelVersion
     from local.environment import Environment
@@ -45,7 +46,8 @@ COMMANDS = ("helm", "kubectl")
 IMAGES_FROM_PACKAGES = (ImageName.SERVING, ImageName.PIPELINE, ImageName.ENVOY)
 """Made of Debian's and Python's packages only."""
 
-IMAGES = (*IMAGES_FROM_PACKAGES, ImageName.ENVOY_GATEWAY)
+IMAGES_FROM_TOOLS = (ImageName.ENVOY_GATEWAY,)
+"""Made of what the toolchain builds."""
 
 CHARTS = ("envoy-gateway",)
 
@@ -62,8 +64,8 @@ def up(environment: Environment, progress: Progress) -> None:
         if environment.cluster is environment.node and not environment.node.programs():
             require_memory()
         environment.check_config()
-        toolchain = _prepare(environment, progress)
-        built = _start_machine(environment, toolchain, progress)
+        toolchain, images = _prepare(environment, progress)
+        built = _start_machine(environment, toolchain, images, progress)
         changes = _converge(environment, progress)
         _wait_until_served(environment, progress)
         phases = {name: round(seconds, 2) for name, seconds in progress.seconds.items()}
@@ -73,28 +75,33 @@ def up(environment: Environment, progress: Progress) -> None:
     _report(environment, progress, changes)
 
 
-def _prepare(environment: Environment, progress: Progress) -> Toolchain:
+def _prepare(environment: Environment, progress: Progress) -> tuple[Toolchain, dict[ImageName, BuiltImage]]:
     """Have the tools, and meanwhile the images that need none of them: compilers leave processors idle."""
     instance = environment.instance
     debian.ensure([*environment.cluster.packages, *(() if docker_answers() else debian.IMAGES)], progress)
-    with _images_meanwhile(instance, progress):
+    with _images_meanwhile(instance, progress) as images:
         toolchain = ensure(instance.cache, [*TOOLS, *environment.cluster.tools], progress)
     install(instance, toolchain.path(Tool.PULUMI))
     for tool in COMMANDS:
         link(instance.bin / tool, toolchain.binary(tool))
     for chart in CHARTS:
         toolchain.chart(chart, instance.charts / chart)
-    return toolchain
+    return toolchain, images.result()
 
 
 @contextmanager
-def _images_meanwhile(instance: Instance, progress: Progress) -> Iterator[None]:
-    """Build the images that need no tool beside what is done within; if that fails, end the build."""
+def _images_meanwhile(
+    instance: Instance, progress: Progress
+) -> Iterator[Future[dict[ImageName, BuiltImage]]]:
+    """Build the images that need no tool beside what is done within; if that fails, end the build.
+
+    What it gives is done when the block has been left.
+    """
     commands = commands_in(instance.cache)
 
-    def build() -> None:
+    def build() -> dict[ImageName, BuiltImage]:
         try:
-            build_all(instance, Toolchain({}), progress, IMAGES_FROM_PACKAGES, commands)
+            return build_all(instance, Toolchain({}), progress, IMAGES_FROM_PACKAGES, commands)
         except LocalError as error:
             # Said now: a compilation may go on for a quarter of an hour before this can end the command.
             if not commands.stopped:
@@ -104,7 +111,7 @@ def _images_meanwhile(instance: Instance, progress: Progress) -> Iterator[None]:
     with ThreadPoolExecutor(max_workers=1) as pool:
         building = pool.submit(build)
         try:
-            yield
+            yield building
         except BaseException:
             commands.stop()
             raise
@@ -112,14 +119,14 @@ def _images_meanwhile(instance: Instance, progress: Progress) -> Iterator[None]:
 
 
 def _start_machine(
-    environment: Environment, toolchain: Toolchain, progress: Progress
+    environment: Environment, toolchain: Toolchain, images: dict[ImageName, BuiltImage], progress: Progress
 ) -> dict[ImageName, BuiltImage]:
-    """Start the cluster while the images of our own tools are built."""
+    """Start the cluster while the images of our own tools are built; give these and the ones there are."""
     instance, cluster = environment.instance, environment.cluster
     with ThreadPoolExecutor(max_workers=2) as pool:
         starting = pool.submit(cluster.start, progress)
-        building = pool.submit(build_all, instance, toolchain, progress, IMAGES)
-        images = building.result()
+        building = pool.submit(build_all, instance, toolchain, progress, IMAGES_FROM_TOOLS)
+        images = {**images, **building.result()}
         starting.result()
     references = cluster.provide(images, progress)
     environment.release.write_images({str(name): reference for name, reference in references.items()})
