@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import (
@@ -19,6 +18,7 @@ from policies.core.build import (
     stack_rule,
 )
 from policies.core.documents import shown, statements
+from policies.core.privileges import ONE_ROLE
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Severity, Topic
 from policies.core.values import UndecidedError, show
 
@@ -37,7 +37,6 @@ PLATFORM: Final = "Notation-OCI-SHA384-ECDSA"
 """The platform of AWS Signer for images; what others sign is no image (AWS Signer, Developer Guide)."""
 OVER: Final = frozenset({"Canceled", "Revoked"})
 """States of a profile that signs nothing any more (AWS Signer, API Reference, GetSigningProfile)."""
-ONE_ROLE: Final = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 
 
 def _own_key(repository: Resource, _context: Context) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import (
@@ -15,6 +14,7 @@ from policies.core.build import (
     resource_rule,
     stack_rule,
 )
+from policies.core.privileges import ONE_ROLE
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import UNKNOWN, UndecidedError, show
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 CLUSTER: Final = "aws:eks/cluster:Cluster"
 NODES: Final = "aws:eks/nodeGroup:NodeGroup"
 ACCESS: Final = "aws:eks/accessEntry:AccessEntry"
-ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 INSTANCE: Final = "aws:ec2/instance:Instance"
 LOG_TYPES: Final = frozenset({"api", "audit", "authenticator", "controllerManager", "scheduler"})
@@ -94,7 +93,7 @@ def _uses_a_template(nodes: Resource, context: Context) -> Iterator[Problem]:
 
 def _named_principal(entry: Resource, _context: Context) -> Iterator[Problem]:
     principal = entry.at("principalArn")
-    if not ROLE.fullmatch(principal.text() or ""):
+    if not ONE_ROLE.fullmatch(principal.text() or ""):
         yield Problem(principal.path, show(principal.value), "Name one role.")
     groups = entry.at("kubernetesGroups")
     if any(group.startswith("system:") for group in groups.texts()):

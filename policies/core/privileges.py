@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from policies.core.resources import Resource
 
 
+ONE_ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
+"""The ARN of one role, and of no account, user or pattern."""
 ROLE: Final = "aws:iam/role:Role"
 POLICY: Final = "aws:iam/policy:Policy"
 ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
