@@ -19,7 +19,7 @@ def with_name(
     kind: ResourceType, resource: str, inputs: Properties, old_inputs: Properties, random_seed: bytes
 ) -> Properties:
     """The inputs with a name, if the type has one and the program gave none."""
-    if kind.name is None or kind.name in inputs:
+    if kind.name is None:
         return inputs
     prefixed = with_prefix(kind.name, inputs, old_inputs, random_seed)
     if kind.name in prefixed:
@@ -30,11 +30,11 @@ def with_name(
 
 def with_prefix(name: str, inputs: Properties, old_inputs: Properties, random_seed: bytes) -> Properties:
     """The inputs with the name that was made up before, else one that begins as the program says."""
-    prefix = inputs.get(f"{name}Prefix")
     if name in inputs:
         return inputs
     if name in old_inputs and name in old_inputs.get(DEFAULTS_KEY, ()):
         return {**inputs, name: old_inputs[name], DEFAULTS_KEY: [name]}
+    prefix = inputs.get(f"{name}Prefix")
     if isinstance(prefix, str):
         fresh = (random_seed.hex() or secrets.token_hex(8))[:16]
         return {**inputs, name: f"{prefix}{fresh}", DEFAULTS_KEY: [name]}
