@@ -289,9 +289,13 @@ class AwsProvider(Provider):
             return
         if known is not None and reveal(known.get("tagsAll") or {}) == visible(wanted.tags):
             return
-        seen = known is not None and "tagsAll" in known  # not where a failure left nothing to be seen
-        about = reveal(known) if known and seen else kind.read(aws, identity, {}) or {}
-        present = kind.tagging.read(aws, identity, about)
+        if known is not None and "tagsAll" in known:
+            about = reveal(known)
+            hidden = {name: value for name, value in wanted.tags.items() if name == URN_TAG}
+            present = {**about["tagsAll"], **hidden}
+        else:  # it was adopted, or a failure left nothing to be seen
+            about = kind.read(aws, identity, {}) or {}
+            present = kind.tagging.read(aws, identity, about)
         gone = [name for name in present if name not in wanted.tags and not name.startswith("aws:")]
         fresh = {name: value for name, value in wanted.tags.items() if present.get(name) != value}
         if gone:

@@ -163,6 +163,22 @@ def test_a_changed_tag_takes_the_place_of_the_old_one_in_the_emulators_own_list(
     assert [tag["Key"] for tag in listed].count(URN_TAG) == 1
 
 
+def test_a_tag_of_somebody_elses_is_left_until_a_refresh_finds_it(engine: Engine) -> None:
+    engine.up(KEY, "tagged", {"tags": {"owner": "data"}})
+    kms, identity = engine.client("kms"), engine.states["tagged"].identity
+    kms.tag_resource(KeyId=identity, Tags=[{"TagKey": "theirs", "TagValue": "x"}])
+
+    def keys() -> set[str]:
+        return {tag["TagKey"] for tag in kms.list_resource_tags(KeyId=identity)["Tags"]}
+
+    assert engine.up(KEY, "tagged", {"tags": {"owner": "ml"}}) == "updated"
+    assert keys() == {"owner", "theirs", URN_TAG}
+    assert engine.states["tagged"].outputs["tagsAll"] == {"owner": "ml", "theirs": "x"}, "told as it is"
+    assert engine.refresh(KEY, "tagged")
+    assert engine.up(KEY, "tagged", {"tags": {"owner": "ml"}}) == "updated"
+    assert keys() == {"owner", URN_TAG}
+
+
 def test_other_default_tags_update_a_resource_that_itself_did_not_change(
     new_engine: Callable[..., Engine],
 ) -> None:
