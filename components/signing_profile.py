@@ -26,7 +26,7 @@ PREFIX = re.compile(r"[A-Za-z0-9_]{1,38}")
 """What the provider takes as the beginning of a name: it adds 26 characters, and Signer takes 64 (AWS Signer,
 API Reference, PutSigningProfile)."""
 
-ROLE = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+")
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 """One role; an account's number would let everybody in it sign."""
 
 SIGN = "signer:SignPayload"

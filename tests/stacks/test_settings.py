@@ -268,7 +268,7 @@ def test_a_cluster_or_a_database_without_private_subnets_is_refused() -> None:
 
 
 def test_a_signer_that_is_not_a_role_and_a_signature_that_holds_too_long_are_refused() -> None:
-    for signer in ("*", "210987654321"):
+    for signer in ("*", "210987654321", "arn:aws:iam::210987654321:role/*"):
         assert "plinth:modelRegistry" in refusal(whole(**{"plinth:modelRegistry": {"signers": [signer]}}))
     for months in (0, 136):
         assert "signatureMonths" in refusal(whole(**{"plinth:modelRegistry": {"signatureMonths": months}}))
