@@ -103,7 +103,7 @@ class Stack:
     def prepare(self) -> list[str]:
         """Create the stack if need be, and mend what a killed command left; say what was mended.
 
-        An engine that is still ending is waited for. A lock is broken only if its process is dead. Pending
+        An engine that is still ending is waited for. A lock is broken only if its engine is dead. Pending
         operations are dropped from the state: the stand-ins mark what they create with its URN, so the next
         update adopts what a killed one made.
         """
@@ -126,7 +126,7 @@ class Stack:
                 holder = int(json.loads(lock.read_text())["pid"])
             except (ValueError, KeyError, OSError):
                 holder = 0  # half-written by a process that died writing it
-            if holder and _held(lock, holder):
+            if holder and _is_engine(holder):
                 raise LocalError(
                     f"Another pulumi (process {holder}) is at work on this stack. Wait for it, or end it "
                     f"with `kill {holder}`, then run again."
@@ -244,14 +244,16 @@ def count(resources: Iterable[Mapping[str, Any]]) -> Counts:
     return Counts(realised=len(custom) - recorded, recorded_only=recorded)
 
 
-def _held(lock: Path, holder: int) -> bool:
-    """Whether the process that wrote a lock lives: one that is younger than the lock only has its number."""
+def _is_engine(pid: int) -> bool:
+    """Whether a number is a live engine's.
+
+    Any engine counts: whether it is older than the lock can't be told once the clock has been set. Somebody
+    else's of the same number is waited for in vain, which is rare and said; two at once would cost the state.
+    """
     try:
-        process = psutil.Process(holder)
-        return bool(
-            process.create_time() <= lock.stat().st_mtime + 1 and process.status() != psutil.STATUS_ZOMBIE
-        )
-    except (psutil.Error, OSError):
+        process = psutil.Process(pid)
+        return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
         return False
 
 

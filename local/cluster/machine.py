@@ -23,6 +23,7 @@ from local.cluster.layout import SERVICE_NETWORK
 from local.cluster.network import Link
 from local.errors import LocalError
 from local.instance import CHECKOUT
+from local.process import started
 from local.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -42,13 +43,21 @@ class Record:
 
     Attributes:
         pid: on the host.
-        created: its start, seconds since the epoch, so that a reused process id is not mistaken for it.
+        started: as `local.process` says it, so that a reused process id is not mistaken for it.
         fingerprint: digest of everything it was started with.
     """
 
     pid: int
-    created: float
+    started: str
     fingerprint: str
+
+    @property
+    def created(self) -> float:
+        """Its start by the present clock, seconds since the epoch; 0 once it has ended."""
+        try:
+            return float(psutil.Process(self.pid).create_time())
+        except psutil.Error:
+            return 0.0
 
 
 class Machine:
@@ -63,14 +72,22 @@ class Machine:
     def running(self) -> Record | None:
         """The record of the first process, if it lives."""
         try:
-            record = Record(**json.loads(self._layout.record.read_text()))
-            process = psutil.Process(record.pid)
-            alive = (
-                abs(process.create_time() - record.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
-            )
-        except (OSError, ValueError, TypeError, psutil.Error):
+            content = json.loads(self._layout.record.read_text())
+            pid, fingerprint = int(content["pid"]), str(content["fingerprint"])
+            now = started(pid)
+            # A version before this one wrote a time of day, which is no proof; it is known by its command.
+            alive = now == content["started"] if "started" in content else self._is_ours(pid)
+        except (OSError, ValueError, TypeError, KeyError, psutil.Error):
             return None
-        return record if alive else None
+        return Record(pid, now, fingerprint) if now and alive else None
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a process was started with this node's specification."""
+        return str(self._specification_file) in psutil.Process(pid).cmdline()
+
+    @property
+    def _specification_file(self) -> Path:
+        return self._layout.configuration / "machine.json"
 
     def start(self, supervisor: tuple[str, ...], fingerprint: str) -> Record:
         """Make the machine, on ground that `clean` has cleared.
@@ -81,7 +98,7 @@ class Machine:
         self.link.require_free_addresses()
         self.cgroups.create()
         specification = self._specification(supervisor)
-        path = self._layout.configuration / "machine.json"
+        path = self._specification_file
         write_atomically(path, json.dumps(specification.as_json(), indent=1), mode=0o600)
         log = self._instance.logs / "init.log"
         with log.open("a") as errors:
@@ -112,12 +129,13 @@ class Machine:
                 )
             pid = int(words)
             self.link.connect(pid)
-            record = Record(pid, psutil.Process(pid).create_time(), fingerprint)
+            born = started(pid)
+            if born is None:
+                raise LocalError(f"The node's first process died at once: {_tail(log)}")
+            record = Record(pid, born, fingerprint)
             write_atomically(self._layout.record, json.dumps(asdict(record)), mode=0o600)
             birth.stdin.write("go\n")
             birth.stdin.flush()
-        except psutil.Error as error:
-            raise LocalError(f"The node's first process died at once: {_tail(log)}") from error
         finally:
             for stream in (birth.stdin, birth.stdout):
                 if stream is not None:

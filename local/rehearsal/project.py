@@ -19,6 +19,7 @@ import yaml
 
 from local.errors import LocalError
 from local.instance import CHECKOUT, Instance
+from local.process import started
 from local.rehearsal.ground import Surroundings
 from local.rehearsal.processes import mentioning
 
@@ -108,8 +109,7 @@ def project(stack: str) -> Iterator[Project]:
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.geteuid()}-{stack}-"))
     try:
-        own = psutil.Process()
-        (folder / "owner").write_text(json.dumps([own.pid, own.create_time()]))
+        (folder / "owner").write_text(json.dumps([os.getpid(), started(os.getpid())]))
         supplied = _copy(stack, folder / "project")
         _check(stack, folder / "project")
         yield Project(stack, folder, tuple(supplied))
@@ -182,7 +182,9 @@ def sweep() -> list[Path]:
 
 def _is_alive(owner: Path) -> bool:
     try:
-        pid, created = json.loads(owner.read_text())
-        return bool(psutil.Process(pid).create_time() == created)
-    except (OSError, ValueError, psutil.Error):
+        pid, then = json.loads(owner.read_text())
+        now = started(int(pid))
+    except (OSError, ValueError, TypeError):
         return False
+    # A version before this one wrote a time of day, which is no proof: whatever lives is left alone.
+    return now is not None and (now == then or isinstance(then, float))

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from local.errors import LocalError
@@ -15,6 +15,7 @@ from local.progress import Progress
 from local.stack import Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 ENGINE = """#!/bin/sh
@@ -36,13 +37,23 @@ def instance(tmp_path: Path) -> Instance:
     return instance
 
 
-def _lock(instance: Instance, pid: int, age: float = 0) -> Path:
+def _lock(instance: Instance, pid: int) -> Path:
     lock = instance.pulumi_state / ".pulumi" / "locks" / "organization" / "lock.json"
     lock.parent.mkdir(parents=True)
     lock.write_text(json.dumps({"pid": pid}))
-    written = time.time() - age
-    os.utime(lock, (written, written))
     return lock
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A live process of the engine's name."""
+    program = tmp_path / "elsewhere" / "pulumi"
+    program.parent.mkdir()
+    shutil.copyfile(os.path.realpath(shutil.which("sleep") or "/bin/sleep"), program)
+    program.chmod(0o755)
+    with subprocess.Popen([program, "60"]) as process:
+        yield process
+        process.kill()
 
 
 def test_the_lock_of_a_dead_process_is_broken(instance: Instance) -> None:
@@ -53,18 +64,19 @@ def test_the_lock_of_a_dead_process_is_broken(instance: Instance) -> None:
     assert not lock.exists()
 
 
-def test_the_lock_of_a_living_process_is_respected(instance: Instance) -> None:
-    lock = _lock(instance, os.getpid())
-    with pytest.raises(LocalError, match=str(os.getpid())):
+def test_the_lock_of_a_living_engine_is_respected_whatever_the_clock_says(
+    instance: Instance, engine: subprocess.Popen[bytes]
+) -> None:
+    lock = _lock(instance, engine.pid)
+    hour_ago = time.time() - 3600  # by the clock as it was before it was set forward
+    os.utime(lock, (hour_ago, hour_ago))
+    with pytest.raises(LocalError, match=str(engine.pid)):
         Stack(instance, {}).prepare()
     assert lock.exists()
 
 
-def test_a_process_that_is_younger_than_the_lock_only_has_the_number_of_its_holder(
-    instance: Instance,
-) -> None:
-    age = time.time() - psutil.Process().create_time() + 60
-    lock = _lock(instance, os.getpid(), age)
+def test_a_process_that_is_no_engine_only_has_the_number_of_the_locks_holder(instance: Instance) -> None:
+    lock = _lock(instance, os.getpid())
     assert Stack(instance, {}).prepare()
     assert not lock.exists()
 

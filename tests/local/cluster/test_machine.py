@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import psutil
@@ -12,26 +14,69 @@ import pytest
 from local.cluster import cgroups
 from local.cluster.cgroups import Cgroups, hierarchies
 from local.cluster.machine import Machine
+from local.process import started
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local.cluster.layout import Layout
 
 
-def record(layout: Layout, pid: int, created: float) -> None:
-    layout.record.write_text(json.dumps({"pid": pid, "created": created, "fingerprint": "f"}))
+HOUR = 3600.0
+
+
+def record(layout: Layout, pid: int, **start: object) -> None:
+    layout.record.write_text(json.dumps({"pid": pid, "fingerprint": "f", **start}))
+
+
+@pytest.fixture
+def clock_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What psutil says after the clock was set forward by an hour."""
+    before = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: before(process) + HOUR)
+
+
+@pytest.fixture
+def first(layout: Layout) -> Iterator[subprocess.Popen[bytes]]:
+    """A process with the command line of this node's first one."""
+    words = [sys.executable, "-c", "import time; time.sleep(60)", layout.configuration / "machine.json"]
+    with subprocess.Popen(words) as process:
+        yield process
+        process.kill()
 
 
 def test_a_live_first_process_is_found(layout: Layout) -> None:
-    record(layout, os.getpid(), psutil.Process().create_time())
+    record(layout, os.getpid(), started=started(os.getpid()))
     running = Machine(layout).running()
     assert running is not None
     assert running.pid == os.getpid()
+    assert running.created == psutil.Process().create_time()
+
+
+@pytest.mark.usefixtures("clock_set")
+def test_a_first_process_is_found_after_the_clock_was_set(layout: Layout) -> None:
+    record(layout, os.getpid(), started=started(os.getpid()))
+    assert Machine(layout).running() is not None
 
 
 def test_another_process_with_the_same_number_is_not_mistaken_for_it(layout: Layout) -> None:
-    record(layout, os.getpid(), psutil.Process().create_time() - 3600)
+    record(layout, os.getpid(), started="another-boot:1")
+    assert Machine(layout).running() is None
+
+
+@pytest.mark.usefixtures("clock_set")
+def test_a_node_that_an_earlier_version_started_is_known_by_its_command(
+    layout: Layout, first: subprocess.Popen[bytes]
+) -> None:
+    record(layout, first.pid, created=psutil.Process(first.pid).create_time() - HOUR)
+    running = Machine(layout).running()
+    assert running is not None
+    assert running.started == started(first.pid)
+
+
+def test_an_earlier_versions_record_of_another_process_is_no_node(layout: Layout) -> None:
+    record(layout, os.getpid(), created=psutil.Process().create_time())
     assert Machine(layout).running() is None
 
 

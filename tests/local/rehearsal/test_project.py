@@ -11,6 +11,7 @@ import yaml
 
 from local.errors import LocalError
 from local.instance import CHECKOUT
+from local.process import started
 from local.rehearsal import project as projects
 from local.rehearsal.project import PREFIX, project, sweep
 
@@ -72,12 +73,19 @@ def test_a_config_that_the_program_refuses_is_refused_before_anything_starts(
         pass
 
 
-def test_what_a_killed_rehearsal_left_is_removed_and_a_running_ones_is_not(own_folder: Path) -> None:
-    dead, alive = (own_folder / f"{PREFIX}-{os.geteuid()}-prod-{name}" for name in ("dead", "alive"))
-    own = psutil.Process()
-    for folder, created in ((dead, own.create_time() - 1), (alive, own.create_time())):
+def test_what_a_killed_rehearsal_left_is_removed_and_a_running_ones_is_not(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = os.getpid()
+    owners = {
+        "dead": "another-boot:1",
+        "alive": started(own),
+        "earlier-version": psutil.Process().create_time(),
+    }
+    folders = {name: own_folder / f"{PREFIX}-{os.geteuid()}-prod-{name}" for name in owners}
+    for name, folder in folders.items():
         folder.mkdir()
-        (folder / "owner").write_text(json.dumps([own.pid, created]))
-    assert sweep() == [dead]
-    assert alive.is_dir()
-    assert not dead.exists()
+        (folder / "owner").write_text(json.dumps([own, owners[name]]))
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _: 0.0)  # the clock was set
+    assert sweep() == [folders.pop("dead")]
+    assert all(folder.is_dir() for folder in folders.values())
