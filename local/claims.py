@@ -1,22 +1,36 @@
 """Every environment of this user on this machine, by the claims they lay to their names.
 
-A claim is a folder below /run (see `Instance.run`) that names the checkout. It is there from the first start
-to `make down`, and goes with a reboot.
+A claim is a folder below /run (see `Instance.run`) that names the checkout. It is there from the beginning of
+the first command to `make down`, and goes with a reboot, or with a command that fails before it has started
+anything.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.cluster import place
+from local.cluster.layout import Layout
+from local.errors import LocalError
 from local.instance import STACK, Instance
+from local.storage import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 CHECKOUT_FILE = "checkout"
+NAME_FILE = "instance"
+"""In a checkout's state folder: the name of the one environment that it holds."""
+PATIENCE_SECONDS = 1.0
+"""How long a command waits for a name's lock: another may hold it for a moment, to look at the claim."""
+POLL_SECONDS = 0.05
 _REFERENCE = re.compile(r"@(sha256:[0-9a-f]{64})")
 
 
@@ -52,21 +66,126 @@ class Claim:
             return set()
 
 
+class BusyError(Exception):
+    """Another command of the same checkout is at work under the name."""
+
+
+@contextlib.contextmanager
+def claimed(instance: Instance) -> Iterator[None]:
+    """Claim an instance's name, and hold it for one command.
+
+    The kernel's lock on the claim's folder makes this one step, and lets go however the command ends. The
+    claim itself stays when the command has started something; a dead one that started nothing binds nobody.
+
+    Raises:
+        BusyError: another command of this checkout holds it.
+        LocalError: the name belongs to another checkout.
+    """
+    _refuse_another(instance, at_work=False)
+    try:
+        folder = _lock(instance)
+    except BlockingIOError as error:
+        _refuse_another(instance, at_work=True)
+        raise BusyError from error
+    file, own = instance.run / CHECKOUT_FILE, str(instance.checkout)
+    try:
+        _refuse_another(instance, at_work=False)
+        if _read(file) != own:
+            write_atomically(file, own)
+        yield
+    finally:
+        if _is(instance.run, folder) and _read(file) == own and not _started(instance):
+            file.unlink()
+            with contextlib.suppress(OSError):  # what else is there is not a claim's
+                instance.run.rmdir()
+                instance.runs.rmdir()
+        os.close(folder)
+
+
+def _refuse_another(instance: Instance, *, at_work: bool) -> None:
+    """Two checkouts under one name would share interface, namespace and cgroup: refuse the second."""
+    owner = _read(instance.run / CHECKOUT_FILE)
+    if not owner or owner == str(instance.checkout) or not Path(owner).is_dir():
+        return
+    if at_work or _started(Instance(name=instance.name, checkout=Path(owner), cache=instance.cache)):
+        raise LocalError(
+            f"The instance name {instance.name} is in use by the checkout {owner}. "
+            "Choose another: `make up INSTANCE=name`, or run `make down` there first."
+        )
+
+
+def _started(instance: Instance) -> bool:
+    """Whether there is an environment of this name: it has a record below /run, or its checkout keeps it."""
+    layout = Layout(instance)
+    if layout.record.exists():
+        return True
+    own = _read(instance.state / NAME_FILE) == instance.name  # a checkout holds one environment
+    return own and (layout.root.exists() or place.folder(instance).exists())
+
+
+def _lock(instance: Instance) -> int:
+    """The claim's folder, open and locked.
+
+    Raises:
+        BlockingIOError: another command holds it.
+        LocalError: the folder can't be made, or is another user's.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        folder = _open(instance)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is(instance.run, folder):
+                return folder
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(folder)
+                raise
+        os.close(folder)
+        time.sleep(POLL_SECONDS)
+
+
+def _open(instance: Instance) -> int:
+    while True:
+        try:
+            instance.runs.mkdir(mode=0o755, parents=True, exist_ok=True)
+            instance.run.mkdir(mode=0o700, exist_ok=True)
+            return os.open(instance.run, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            time.sleep(POLL_SECONDS)  # it has just gone with an environment that another command removes
+        except OSError as error:
+            raise LocalError(
+                f"{instance.run}, which says whose the name {instance.name} is, can't be made: "
+                f"{error.strerror}. See to whom {instance.runs} belongs; it has to be yours and writable."
+            ) from error
+
+
+def _is(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
 def claims(folder: Path) -> list[Claim]:
     """All claims below a folder, in the order of their names.
 
     Args:
         folder: `Instance.runs` of any instance of this user.
     """
-    found = []
-    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-        try:
-            checkout = (entry / CHECKOUT_FILE).read_text().strip()
-        except OSError:
-            continue
-        if checkout:
-            found.append(Claim(entry.name, Path(checkout), entry))
-    return found
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [
+        Claim(entry.name, Path(checkout), entry)
+        for entry in entries
+        if (checkout := _read(entry / CHECKOUT_FILE))
+    ]
 
 
 def tools_in_use(found: Iterable[Claim]) -> set[Path]:

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from local.artifacts import ArtifactBucket
+from local.claims import NAME_FILE, BusyError, claimed
 from local.cluster.existing import ExistingCluster, choose
 from local.cluster.node import Node
 from local.cluster.place import Place
@@ -26,6 +26,7 @@ from local.toolchain import NODE_TOOLS, Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from local.cluster.cluster import Cluster
 
@@ -78,33 +79,23 @@ class Environment:
         Raises:
             LocalError: another command holds it, or the name belongs to another checkout.
         """
-        self._refuse_another_owner()
-        self.instance.make_state()
-        self._claim_name()
         holder = self.instance.state / "command"
         try:
-            with FileLock(self.instance.state / "command.lock", timeout=0):
-                write_atomically(holder, f"`make {command}`, process {os.getpid()}")
-                yield
-        except Timeout as error:
+            with claimed(self.instance):
+                self.instance.make_state()
+                self._claim_name()
+                with FileLock(self.instance.state / "command.lock", timeout=0):
+                    write_atomically(holder, f"`make {command}`, process {os.getpid()}")
+                    yield
+        except (BusyError, Timeout) as error:
             raise LocalError(
                 f"{_read(holder) or 'Another command'} is at work on {self.instance.name}. "
                 "Wait until it ends; only one command may change an environment at a time."
             ) from error
 
-    def _refuse_another_owner(self) -> None:
-        """Two checkouts under one name would share interface, namespace and cgroup: refuse the second."""
-        owner = self.instance.run / "checkout"
-        held_by = _read(owner)
-        if held_by and held_by != str(self.instance.checkout) and Path(held_by).is_dir():
-            raise LocalError(
-                f"The instance name {self.instance.name} is in use by the checkout {held_by}. "
-                "Choose another: `make up INSTANCE=name`, or run `make down` there first."
-            )
-
     def _claim_name(self) -> None:
         """One checkout holds one environment."""
-        known = self.instance.state / "instance"
+        known = self.instance.state / NAME_FILE
         recorded = _read(known)
         if recorded and recorded != self.instance.name:
             raise LocalError(

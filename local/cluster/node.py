@@ -20,7 +20,6 @@ from local.cluster.readiness import Readiness
 from local.cluster.recollection import Recollection
 from local.cluster.services import EMULATOR_STOP_SECONDS
 from local.errors import LocalError
-from local.storage import write_atomically
 from local.supervision.control import RUNNING, STARTING, ProcessState, Supervisor
 from local.toolchain import NODE_TOOLS, Tool, debian
 
@@ -100,7 +99,6 @@ class Node:
                 record = None
             if record is None:
                 self._machine.clean()
-                write_atomically(self._instance.run / "checkout", str(self._instance.checkout))
                 command = (
                     sys.executable,
                     "-m",
