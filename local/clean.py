@@ -29,6 +29,8 @@ MADE = (
     "stacks/releases/local.yaml",
     "stacks/releases/local.images.yaml",
 )
+UNFINISHED = "stacks/releases/.local.*.[0-9]*.????????"
+"""What a killed writer of the releases has left; see `local.storage`."""
 SOURCES = ("app", "benchmarks", "components", "local", "policies", "stacks", "tests")
 BYTECODE = "__pycache__"
 
@@ -61,7 +63,7 @@ def clean(checkout: Path) -> list[str]:
 
 def _made(checkout: Path) -> list[Path]:
     """What is there of ours; the packages last, for this may be running from them."""
-    found = [checkout / name for name in MADE]
+    found = [*(checkout / name for name in MADE), *checkout.glob(UNFINISHED)]
     for source in SOURCES:
         for parent, folders, _ in os.walk(checkout / source):
             found += [Path(parent) / folder for folder in folders if folder == BYTECODE]

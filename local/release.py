@@ -10,7 +10,7 @@ import yaml
 
 from local.errors import LocalError
 from local.instance import STACK
-from local.storage import write_atomically
+from local.storage import remove_unfinished, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +100,7 @@ class ReleaseFile:
         """Forget all releases, as the environment that had them is gone."""
         for file in (self.path, self.images, *self._past()):
             file.unlink(missing_ok=True)
+            remove_unfinished(file)
 
     def _past(self) -> list[Path]:
         return sorted(self._history.glob("*.yaml"))

@@ -14,7 +14,7 @@ from local.cluster.kubeconfigs import write_kubeconfigs
 from local.cluster.pause import pack_pause
 from local.cluster.services import Services
 from local.cluster.worker import Worker
-from local.storage import write_atomically
+from local.storage import is_unfinished, write_atomically
 from local.supervision.program import supervisor_configuration
 
 if TYPE_CHECKING:
@@ -103,6 +103,6 @@ class Preparation:
         for root in roots:
             files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
             for file in files:
-                if file.suffix != ".pyc" and file.name != "machine.json":
+                if file.suffix != ".pyc" and file.name != "machine.json" and not is_unfinished(file):
                     digest.update(f"{file}\0".encode() + file.read_bytes())
         return digest.hexdigest()

@@ -24,6 +24,7 @@ THEIRS = (
     "build/model/model.onnx",
     "notes/__pycache__/x.pyc",
     "stacks/releases/mine.yaml",
+    "stacks/releases/.local.yaml.swp",
     "app/new_feature.py",
 )
 OURS = (
@@ -39,6 +40,8 @@ OURS = (
     "local/commands/__pycache__/up.pyc",
     "stacks/releases/local.yaml",
     "stacks/releases/local.images.yaml",
+    "stacks/releases/.local.yaml.4711.k2_x91ab",
+    "stacks/releases/.local.images.yaml.4711.k2_x91ab",
 )
 
 

@@ -109,6 +109,15 @@ def test_other_configuration_is_another_node(layout: Layout, preparation: Prepar
     assert preparation.fingerprint() != before
 
 
+def test_what_a_killed_command_left_half_written_is_no_configuration(
+    layout: Layout, preparation: Preparation
+) -> None:
+    preparation.write()
+    before = preparation.fingerprint()
+    (layout.configuration / ".kubelet.json.4711.k2_x91ab").write_text("{")
+    assert preparation.fingerprint() == before, "the node would be restarted"
+
+
 def test_requests_are_authenticated_everywhere(layout: Layout, programs: dict[str, Program]) -> None:
     server = programs["kube-apiserver"].command
     assert "--anonymous-auth=false" in server
