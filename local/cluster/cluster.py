@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from local.images.names import BuiltImage, ImageName
     from local.progress import Progress
@@ -111,4 +111,8 @@ class Cluster(Protocol):
         Raises:
             LocalError: an image could not be put there.
         """
+        ...
+
+    def collect_images(self, keep: Iterable[str], progress: Progress) -> None:
+        """Give back the space of images that neither `keep` names nor anything in the cluster may start."""
         ...

@@ -22,7 +22,7 @@ from local.images.push import REGISTRY
 from local.toolchain import Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from local.images.names import BuiltImage
     from local.instance import Instance
@@ -221,6 +221,9 @@ class ExistingCluster:
             except ProviderError as error:
                 raise LocalError(str(error)) from error
         return references
+
+    def collect_images(self, keep: Iterable[str], progress: Progress) -> None:
+        """Nothing: the cluster's nodes do that by themselves, and can pull again."""
 
     # Inside
 

@@ -44,12 +44,11 @@ class Images:
 
     def all(self) -> list[Image]:
         """Every image by every name it has; ids, which containerd lists as names too, are left out."""
-        found = []
-        for line in self._run("images", "list").splitlines()[1:]:
-            reference, _, digest, *_ = line.split()
-            if not IMAGE_ID.fullmatch(reference):
-                found.append(Image(reference, digest))
-        return found
+        return [image for image in self._listed() if not IMAGE_ID.fullmatch(image.reference)]
+
+    def _listed(self) -> list[Image]:
+        lines = [line.split() for line in self._run("images", "list").splitlines()[1:]]
+        return [Image(reference, digest) for reference, _, digest, *_ in lines]
 
     def load(self, archive: Path, reference: str) -> bool:
         """Import an OCI archive so that `reference` (`name@sha256:...`) works with pull policy Never.
@@ -91,12 +90,18 @@ class Images:
         )
 
     def collect(self, keep: Iterable[str]) -> list[str]:
-        """Remove every image whose digest is not among the kept references'; give the removed names."""
-        digests = {reference.rpartition("@")[2] for reference in keep}
-        unwanted = [image.reference for image in self.all() if image.digest not in digests]
+        """Remove every image that no kept reference means, by name or by digest; give the removed names.
+
+        An image's id is one of its names, and would keep its content on disk: it goes with the others.
+        """
+        names = {normalised(reference) for reference in keep}
+        images = self._listed()
+        digests = {name.rpartition("@")[2] for name in names}
+        digests |= {image.digest for image in images if image.reference in names}
+        unwanted = [image.reference for image in images if image.digest not in digests]
         if unwanted:
             self._run("images", "remove", "--sync", *unwanted, timeout=IMPORT_SECONDS)
-        return unwanted
+        return [name for name in unwanted if not IMAGE_ID.fullmatch(name)]
 
     def _run(self, *words: str, timeout: float = CONNECT_SECONDS) -> str:
         command = [

@@ -19,6 +19,7 @@ from local.cluster.preparation import PROGRAM_NAMES, Preparation
 from local.cluster.readiness import Readiness
 from local.cluster.recollection import Recollection
 from local.cluster.services import EMULATOR_STOP_SECONDS
+from local.cluster.used_images import used_images
 from local.errors import LocalError
 from local.supervision.control import RUNNING, STARTING, ProcessState, Supervisor
 from local.toolchain import NODE_TOOLS, Tool, debian
@@ -250,9 +251,19 @@ class Node:
         """Every image in the node."""
         return self._images.all()
 
-    def collect_images(self, keep: Iterable[str]) -> list[str]:
-        """Remove the images that are neither in `keep` nor the node's own; give the removed names."""
-        return self._images.collect([*keep, self._preparation.pause])
+    def collect_images(self, keep: Iterable[str], progress: Progress) -> None:
+        """Remove what neither `keep` nor anything in the cluster nor the node itself names.
+
+        The kubelet must not do it, as images can't be pulled again; each edit of the application would leave
+        one more. A failure is only told: everything is up, and the next time is as good.
+        """
+        try:
+            removed = self._images.collect([*keep, *used_images(self._api), self._preparation.pause])
+        except (ApiError, LocalError) as error:
+            progress.say(f"warning: images that nothing uses any more stay in the node for now: {error}")
+            return
+        if removed:
+            progress.say(f"removed from the node, as nothing uses them any more: {', '.join(removed)}")
 
     # Inside
 

@@ -71,6 +71,7 @@ def up(environment: Environment, progress: Progress) -> None:
         phases = {name: round(seconds, 2) for name, seconds in progress.seconds.items()}
         write_atomically(environment.instance.state / "phases.json", json.dumps(phases, indent=2))
         environment.cluster.accept_losses()
+        environment.cluster.collect_images([image.reference for image in built.values()], progress)
     keep_within_bounds(environment.instance, built.values(), progress)
     _report(environment, progress, changes)
 
