@@ -29,6 +29,9 @@ UPDATE_SECONDS = 1500
 TAIL_LINES, TAIL_BYTES = 60, 100_000
 """How much of a failed update's output is shown."""
 
+LOG_BYTES = 10_000_000
+"""A log that is larger before an update is put aside; one predecessor is kept."""
+
 PREVIEW_SECONDS = 900.0
 """Bound on one preview, which may look at everything that exists."""
 
@@ -228,9 +231,8 @@ class Stack:
 
     def _stream(self, progress: Progress, name: str, arguments: Sequence[str], *, then: str = "") -> None:
         log = self._instance.logs / "pulumi.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
         command = [str(self._instance.bin / "pulumi"), *arguments, "--non-interactive", "--color", "never"]
-        with progress.step(name, then=then), log.open("ab") as record:
+        with progress.step(name, then=then), _opened(log) as record:
             began = record.tell()
             status = _run(command, self._instance.checkout, self._changing, record, UPDATE_SECONDS)
         if status != 0:
@@ -255,6 +257,16 @@ def _is_engine(pid: int) -> bool:
         return "pulumi" in process.name() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _opened(log: Path) -> BinaryIO:
+    """A log to go on with, for its owner only; one that has grown large becomes its own predecessor first."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name(f"{log.name}.1"))
+    record = log.open("ab")
+    log.chmod(0o600)
+    return record
 
 
 def _run(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local import stack
 from local.errors import LocalError
 from local.instance import Instance
 from local.progress import Progress
@@ -104,3 +105,19 @@ def test_a_second_update_does_not_tell_the_lines_of_the_first(instance: Instance
         Stack(instance, {}).up(Progress(), "bring up everything")
     assert "yesterday" not in str(caught.value)
     assert (instance.logs / "pulumi.log").read_text().startswith("of yesterday\nline 1\n")
+
+
+def test_a_log_that_has_grown_large_is_put_aside_and_one_predecessor_is_kept(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "LOG_BYTES", 5)
+    instance.logs.mkdir(parents=True)
+    log = instance.logs / "pulumi.log"
+    for text in ("the first", "the second"):
+        log.write_text(text)
+        with pytest.raises(LocalError, match="bring up everything failed"):
+            Stack(instance, {}).up(Progress(), "bring up everything")
+        assert (instance.logs / "pulumi.log.1").read_text() == text
+        assert log.read_text().startswith("line 1\n")
+        assert log.stat().st_mode & 0o777 == 0o600
+    assert len(list(instance.logs.iterdir())) == 2
