@@ -31,7 +31,7 @@ down: setup ## destroy the environment and prove that nothing is left
 clean: ## after `make down`: take back what our commands put into this checkout
 	@$(PYTHON) -B local/clean.py
 
-purge: setup ## remove all of Plinth's caches of this user; refused while an environment uses them
+purge: setup ## remove all of Plinth's caches of this user; refused while an environment, running or stopped, uses them
 	@$(RUN) purge
 
 status: setup ## what runs, where it answers, what is realised (STATUS=json for machines)

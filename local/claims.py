@@ -2,13 +2,15 @@
 
 A claim is a folder below /run (see `Instance.run`) that names the checkout. It is there from the beginning of
 the first command to `make down`, and goes with a reboot, or with a command that fails before it has started
-anything.
+anything. A note in the cache names the checkout as well, so that what its environment uses stays there after
+a reboot, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import re
 import time
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING
 from local.cluster import place
 from local.cluster.layout import Layout
 from local.errors import LocalError
-from local.instance import STACK, Instance
+from local.instance import NAME_PATTERN, STACK, Instance
 from local.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 CHECKOUT_FILE = "checkout"
 NAME_FILE = "instance"
 """In a checkout's state folder: the name of the one environment that it holds."""
+NOTES = "environments"
+"""Folder of the cache, with a note of each checkout that has an environment."""
 PATIENCE_SECONDS = 1.0
 """How long a command waits for a name's lock: another may hold it for a moment, to look at the claim."""
 POLL_SECONDS = 0.05
@@ -92,14 +96,24 @@ def claimed(instance: Instance) -> Iterator[None]:
         _refuse_another(instance, at_work=False)
         if _read(file) != own:
             write_atomically(file, own)
+        with contextlib.suppress(OSError):  # a full disk must not keep anybody from `make down`
+            if _read(_note(instance)) != own:
+                write_atomically(_note(instance), own)
         yield
     finally:
+        if not _keeps_something(instance):
+            _note(instance).unlink(missing_ok=True)
         if _is(instance.run, folder) and _read(file) == own and not _started(instance):
             file.unlink()
             with contextlib.suppress(OSError):  # what else is there is not a claim's
                 instance.run.rmdir()
                 instance.runs.rmdir()
         os.close(folder)
+
+
+def _note(instance: Instance) -> Path:
+    digest = hashlib.sha256(str(instance.checkout).encode()).hexdigest()
+    return instance.cache / NOTES / digest[:16]
 
 
 def _refuse_another(instance: Instance, *, at_work: bool) -> None:
@@ -116,11 +130,15 @@ def _refuse_another(instance: Instance, *, at_work: bool) -> None:
 
 def _started(instance: Instance) -> bool:
     """Whether there is an environment of this name: it has a record below /run, or its checkout keeps it."""
-    layout = Layout(instance)
-    if layout.record.exists():
+    if Layout(instance).record.exists():
         return True
     own = _read(instance.state / NAME_FILE) == instance.name  # a checkout holds one environment
-    return own and (layout.root.exists() or place.folder(instance).exists())
+    return own and _keeps_something(instance)
+
+
+def _keeps_something(instance: Instance) -> bool:
+    """Whether the checkout holds an environment, of whichever name."""
+    return Layout(instance).root.exists() or place.folder(instance).exists()
 
 
 def _lock(instance: Instance) -> int:
@@ -174,18 +192,30 @@ def _read(path: Path) -> str:
         return ""
 
 
-def claims(folder: Path) -> list[Claim]:
-    """All claims below a folder, in the order of their names.
+def claims(instance: Instance) -> list[Claim]:
+    """All claims, those of environments that a reboot has ended included, in the order of their names.
 
     Args:
-        folder: `Instance.runs` of any instance of this user.
+        instance: any one of this user's.
     """
-    entries = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [
-        Claim(entry.name, Path(checkout), entry)
-        for entry in entries
-        if (checkout := _read(entry / CHECKOUT_FILE))
-    ]
+    found = {(claim.name, claim.checkout): claim for claim in [*_noted(instance), *_laid(instance)]}
+    return [found[key] for key in sorted(found)]
+
+
+def _laid(instance: Instance) -> Iterator[Claim]:
+    for entry in instance.runs.iterdir() if instance.runs.is_dir() else ():
+        if checkout := _read(entry / CHECKOUT_FILE):
+            yield Claim(entry.name, Path(checkout), entry)
+
+
+def _noted(instance: Instance) -> Iterator[Claim]:
+    """By the notes. Whoever removes an environment by hand leaves its note; the checkout itself decides."""
+    notes = instance.cache / NOTES
+    for note in notes.iterdir() if notes.is_dir() else ():
+        if checkout := _read(note):
+            name = _read(Instance(instance.name, Path(checkout), instance.cache).state / NAME_FILE)
+            if NAME_PATTERN.fullmatch(name):
+                yield Claim(name, Path(checkout), instance.runs / name)
 
 
 def tools_in_use(found: Iterable[Claim]) -> set[Path]:

@@ -73,7 +73,7 @@ def keep_within_bounds(instance: Instance, built: Iterable[BuiltImage], progress
     Raises:
         LocalError: the cache can't be written.
     """
-    others = claims(instance.runs)
+    others = claims(instance)
     freed = images.prune(instance.cache, built, progress, images_in_use(others))
     freed += toolchain.prune(instance.cache, progress, in_use=tools_in_use(others))
     if freed:

@@ -77,9 +77,9 @@ class Stack:
         """Run `pulumi ARGUMENTS` and return whatever came of it: status, output, diagnostics.
 
         Raises:
-            LocalError: it took longer than `timeout` seconds.
+            LocalError: it took longer than `timeout` seconds, or there is no engine.
         """
-        command = [str(self._instance.bin / "pulumi"), *arguments, "--non-interactive"]
+        command = [self._engine(), *arguments, "--non-interactive"]
         try:
             return subprocess.run(  # noqa: S603 - our own binary and words
                 command,
@@ -95,6 +95,16 @@ class Stack:
             raise LocalError(
                 f"`pulumi {' '.join(arguments)}` took longer than {timeout:.0f} s and was ended."
             ) from error
+
+    def _engine(self) -> str:
+        engine = self._instance.bin / "pulumi"
+        if not engine.exists():
+            cause = f": it leads to {engine.readlink()}, which is gone" if engine.is_symlink() else ""
+            raise LocalError(
+                f"The engine {engine} is missing{cause}. Run `make up`, which builds what is missing and "
+                "keeps what the environment has stored, then run this again."
+            )
+        return str(engine)
 
     def exists(self) -> bool:
         """Whether the backend knows the stack."""
@@ -231,7 +241,7 @@ class Stack:
 
     def _stream(self, progress: Progress, name: str, arguments: Sequence[str], *, then: str = "") -> None:
         log = self._instance.logs / "pulumi.log"
-        command = [str(self._instance.bin / "pulumi"), *arguments, "--non-interactive", "--color", "never"]
+        command = [self._engine(), *arguments, "--non-interactive", "--color", "never"]
         with progress.step(name, then=then), _opened(log) as record:
             began = record.tell()
             status = _run(command, self._instance.checkout, self._changing, record, UPDATE_SECONDS)

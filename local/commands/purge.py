@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from local import disk, images
-from local.claims import claims
+from local.claims import NOTES, claims
 from local.cluster import place
 from local.cluster.layout import Layout
 from local.cluster.lone_emulator import LoneEmulator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from local.instance import Instance
     from local.progress import Progress
 
-PARTS = ("tools", "images", "go")
+PARTS = ("tools", "images", "go", NOTES)
 """All that Plinth ever makes in its cache folder."""
 
 
@@ -38,7 +38,7 @@ def purge(instance: Instance, progress: Progress) -> None:
         LocalError: an environment uses them, a build is under way, or something can't be removed. Unless it
             is the last, nothing was removed.
     """
-    found = claims(instance.runs)
+    found = claims(instance)
     _refuse_while_needed(instance, found)
     before = disk.use(instance)
     for words in images.clean(instance.cache):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local import disk
 from local.claims import claims, images_in_use, tools_in_use
+from local.environment import Environment
 from local.images import housekeeping
 from local.instance import Instance
 from local.progress import Progress
@@ -85,10 +87,22 @@ def test_another_environments_tools_and_images_stay_and_the_rest_goes(
     assert "freed" in said.getvalue()
 
 
+def test_an_environment_that_a_reboot_ended_still_uses_its_tools_and_images(instance: Instance) -> None:
+    tool = write(instance.cache / "tools" / "helm" / "v3-abc" / "bin" / "helm")
+    other_environment(instance, tool)
+    other = Instance(name="other", checkout=instance.checkout.with_name("other"), cache=instance.cache)
+    with Environment(other).exclusively("stop"):
+        (other.state / "node").mkdir()
+    shutil.rmtree(instance.runs)
+    found = claims(instance)
+    assert tools_in_use(found) == {tool}
+    assert images_in_use(found) == {DIGEST}
+
+
 def test_a_claim_without_a_checkout_uses_nothing(instance: Instance) -> None:
     write(instance.runs / "gone" / "checkout").write_text("/no/such/checkout")
     (instance.runs / "empty").mkdir()
-    found = claims(instance.runs)
+    found = claims(instance)
     assert [claim.name for claim in found] == ["gone"]
     assert tools_in_use(found) == set()
     assert images_in_use(found) == set()

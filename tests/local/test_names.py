@@ -60,7 +60,7 @@ def test_a_name_is_taken_from_the_beginning_of_a_command_on(instance: Instance, 
             Environment(second).exclusively("up"),
         ):
             pytest.fail("it went on")
-        assert claims(instance.runs)[0].checkout == instance.checkout
+        assert claims(instance)[0].checkout == instance.checkout
     assert not second.state.exists()
 
 
@@ -77,7 +77,7 @@ def test_the_claim_of_a_killed_command_that_started_nothing_binds_nobody(
 ) -> None:
     claim(instance, instance.checkout)
     with Environment(second).exclusively("up"):
-        assert claims(instance.runs)[0].checkout == second.checkout
+        assert claims(instance)[0].checkout == second.checkout
 
 
 @pytest.mark.parametrize("kept", [".plinth/node", ".plinth/existing"])
@@ -117,7 +117,7 @@ def test_a_name_goes_on_to_the_next_who_waits_when_an_environment_is_removed(
         shutil.rmtree(instance.run)  # as `make down` does, before it has ended
         with Environment(second).exclusively("up"):
             (second.state / "node").mkdir()
-    assert claims(instance.runs)[0].checkout == second.checkout
+    assert claims(instance)[0].checkout == second.checkout
 
 
 def test_a_folder_for_claims_that_can_not_be_made_is_named(instance: Instance) -> None:
@@ -146,4 +146,6 @@ def test_a_second_name_for_one_checkout_is_refused(instance: Instance) -> None:
         Environment(renamed).exclusively("up"),
     ):
         pytest.fail("it went on")
-    assert [found.name for found in claims(instance.runs)] == ["named"], "the other name stays free"
+    assert [found.name for found in claims(instance)] == ["named"], "the other name stays free"
+    shutil.rmtree(instance.runs)  # a reboot
+    assert [found.name for found in claims(instance)] == ["named"], "its note is still there"

@@ -121,3 +121,15 @@ def test_a_log_that_has_grown_large_is_put_aside_and_one_predecessor_is_kept(
         assert log.read_text().startswith("line 1\n")
         assert log.stat().st_mode & 0o777 == 0o600
     assert len(list(instance.logs.iterdir())) == 2
+
+
+def test_an_engine_that_was_removed_is_named_with_the_remedy(instance: Instance) -> None:
+    engine, gone = instance.bin / "pulumi", instance.cache / "tools" / "pulumi"
+    engine.unlink()
+    engine.symlink_to(gone)
+    instance.pulumi_state.mkdir()
+    words = rf"{engine} is missing: it leads to {gone}, which is gone. Run `make up`"
+    with pytest.raises(LocalError, match=words):
+        Stack(instance, {}).exists()
+    with pytest.raises(LocalError, match=words):
+        Stack(instance, {}).up(Progress(), "bring up everything")

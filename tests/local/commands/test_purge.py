@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.claims import NOTES, claims
 from local.commands import purge as module
 from local.commands.purge import purge
+from local.environment import Environment
 from local.errors import LocalError
 from local.images.cache import ImageCache
 from local.instance import Instance
@@ -116,6 +118,34 @@ def test_nothing_goes_while_this_checkout_has_an_environment_that_a_reboot_ended
     assert home.listed() == before
 
 
+def test_nothing_goes_while_another_checkout_has_an_environment_that_a_reboot_ended(
+    home: Home, tmp_path: Path
+) -> None:
+    home.write(*OURS)
+    other = Instance(name="other", checkout=tmp_path / "other-checkout", cache=home.instance.cache)
+    with Environment(other).exclusively("up"):
+        (other.state / "node").mkdir()
+    shutil.rmtree(other.runs)
+    before = home.listed()
+    with pytest.raises(LocalError, match=r"other in .*other-checkout(?s:.)*Nothing was removed.*make down"):
+        home.purge()
+    assert home.listed() == before
+    shutil.rmtree(other.state)  # by hand, so that nobody takes the note away
+    home.purge()
+    assert not home.instance.cache.exists()
+
+
+def test_an_environment_that_was_removed_leaves_no_note(home: Home) -> None:
+    with Environment(home.instance).exclusively("up"):
+        (home.instance.state / "node").mkdir()
+    assert [claim.name for claim in claims(home.instance)] == ["purge-test"]
+    with Environment(home.instance).exclusively("down"):
+        shutil.rmtree(home.instance.run)
+        (home.instance.state / "node").rmdir()
+    assert claims(home.instance) == []
+    assert list((home.instance.cache / NOTES).iterdir()) == []
+
+
 def test_what_an_environment_without_a_checkout_has_left_goes(home: Home, tmp_path: Path) -> None:
     before = home.listed()
     home.write(*OURS)
@@ -165,5 +195,5 @@ def test_nothing_goes_while_a_program_of_the_cache_runs(home: Home) -> None:
 def test_the_list_of_parts_is_all_that_commands_make_in_the_cache(home: Home) -> None:
     """What a new part of the cache would be forgotten by."""
     cache = home.instance.cache
-    made = {ImageCache.of(cache).folder, Store(cache).root, GoCaches(cache).folder}
+    made = {ImageCache.of(cache).folder, Store(cache).root, GoCaches(cache).folder, cache / NOTES}
     assert {cache / part for part in module.PARTS} == made
