@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.errors import LocalError
+from local.instance import CHECKOUT
 from local.toolchain import debian
 from local.toolchain.debian import Package
 
@@ -28,7 +33,9 @@ case "$*" in
     [ -e "$APT_CALLS.locked" ] || { echo "E: Failed to fetch an old version, 404"; exit 100; }
     for name in first-program second-program; do
         printf '#!/bin/sh\\n' > "$APT_BIN/$name"; chmod 755 "$APT_BIN/$name"
-    done ;;
+    done
+    while [ -e "$APT_CALLS.slow" ]; do sleep 0.02; done
+    if [ -x "$APT_POLICY" ]; then echo "services stayed down" >> "$APT_CALLS"; fi ;;
 esac
 """
 
@@ -40,6 +47,7 @@ def machine(workshop: Workshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setenv("APT_BIN", str(workshop.bin))
     monkeypatch.setenv("APT_POLICY", str(tmp_path / "policy-rc.d"))
     monkeypatch.setattr(debian, "POLICY", tmp_path / "policy-rc.d")
+    monkeypatch.setattr(debian, "LOCKED", tmp_path)
     monkeypatch.setattr(debian, "LOCK_POLL_SECONDS", 0.01)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     workshop.program("apt-get", FAKE_APT)
@@ -63,7 +71,7 @@ def test_what_is_missing_is_installed_with_fresh_lists_and_services_kept_down(
     assert "install --no-install-recommends first-package\n" in calls
     assert "second-package" not in calls
     assert calls.count(" update\n") == 2, "the first one met a lock"
-    assert calls.count("services stay down") == calls.count("\n") / 2
+    assert calls.count("services stay down\n") == calls.count(" -q ") == 4
     assert not (tmp_path / "policy-rc.d").exists()
 
 
@@ -77,6 +85,62 @@ def test_an_administrators_policy_is_left_as_it_was(machine: Workshop, tmp_path:
 def test_a_policy_that_a_killed_run_left_is_removed(machine: Workshop, tmp_path: Path) -> None:
     (tmp_path / "policy-rc.d").write_text(debian.POLICY_TEXT)
     debian.ensure(PACKAGES, machine.progress)
+    assert not (tmp_path / "policy-rc.d").exists()
+
+
+def test_what_a_killed_run_left_is_removed_where_nothing_is_missing(
+    machine: Workshop, tmp_path: Path
+) -> None:
+    """Nothing else would ever remove it, and no service of any package would start on this machine again."""
+    (tmp_path / "policy-rc.d").write_text(debian.POLICY_TEXT)
+    debian.ensure([], machine.progress)
+    assert not (tmp_path / "policy-rc.d").exists()
+
+
+@pytest.mark.parametrize("theirs", [b"#!/bin/sh\nexit 101\n", b"", b"\xff"])
+def test_an_administrators_policy_is_left_where_nothing_is_missing(
+    machine: Workshop, tmp_path: Path, theirs: bytes
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_bytes(theirs)
+    debian.ensure([], machine.progress)
+    assert policy.read_bytes() == theirs
+
+
+KILLED = """
+import io, os, sys
+from pathlib import Path
+from local.progress import Progress
+from local.toolchain import debian
+debian.POLICY, debian.LOCKED = Path(os.environ["APT_POLICY"]), Path(os.environ["APT_POLICY"]).parent
+os.geteuid = lambda: 0
+debian.ensure([debian.Package("first-package", ("first-program",))], Progress(stream=io.StringIO()))
+"""
+
+
+def test_the_policy_stays_while_the_apt_of_a_killed_run_is_still_at_work(
+    machine: Workshop, tmp_path: Path
+) -> None:
+    slow, calls = tmp_path / "apt.slow", tmp_path / "apt"
+    for file in (slow, tmp_path / "apt.locked"):
+        file.touch()
+    killed = subprocess.Popen([sys.executable, "-c", KILLED], cwd=CHECKOUT)
+    deadline = time.monotonic() + 30
+    while not (machine.bin / "second-program").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.kill()
+    killed.wait()
+    with ThreadPoolExecutor() as pool:
+        next_run = pool.submit(debian.ensure, PACKAGES, machine.progress)
+        try:
+            time.sleep(0.2)
+            assert (tmp_path / "policy-rc.d").exists()
+            assert "another run is installing" in machine.output.getvalue()
+        finally:
+            slow.unlink()
+        next_run.result(timeout=30)
+    assert "services stayed down" in calls.read_text()
+    assert calls.read_text().count(" install ") == 1
     assert not (tmp_path / "policy-rc.d").exists()
 
 
