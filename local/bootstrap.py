@@ -20,6 +20,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 VENV = CHECKOUT / ".venv"
 STAMP = VENV / ".plinth-stamp"
 MADE_BY = VENV / ".plinth-made-by"
+"""In a `.venv` of ours from its first moment to its last; one without it is the person's."""
+MAKING = "making"
+"""What it holds until the environment can be used; afterwards, from what it was made."""
+ASIDE = CHECKOUT / ".venv.aside"
+"""A `.venv` of ours on its way in or out, so that a kill leaves none without its mark."""
 PLACE = CHECKOUT / ".plinth" / "existing" / "place.json"
 """Written by an earlier `make up KUBECONFIG=...`; later ones need not repeat it."""
 REQUIREMENTS = CHECKOUT / "requirements"
@@ -97,12 +102,25 @@ def _run(*command: str | Path) -> None:
         ) from error
 
 
+def _made_from() -> str:
+    return f"{VENV}-{sys.version_info[:2]}"
+
+
+def _require_our_venv() -> None:
+    """Refuse a `.venv` that the person made: what is in it can't be had back."""
+    if MADE_BY.is_file() and (not VENV.is_symlink() or MADE_BY.read_text() == _made_from()):
+        return
+    if os.path.lexists(VENV) and not (VENV.is_dir() and not any(VENV.iterdir())):
+        raise BootstrapError(
+            f"{VENV} is not of our making (there is no {MADE_BY.name} in it), and our Python packages belong "
+            "there. Move it, or remove it if it is of no use to you, then run again. Nothing was changed."
+        )
+
+
 def _create_venv() -> None:
     """A venv that works is brought up to date in place: commands that run from it meanwhile go on."""
-    known = f"{VENV}-{sys.version_info[:2]}"
-    if MADE_BY.is_file() and MADE_BY.read_text() == known and (VENV / "bin" / "python").exists():
+    if MADE_BY.is_file() and MADE_BY.read_text() == _made_from() and (VENV / "bin" / "python").exists():
         return
-    shutil.rmtree(VENV, ignore_errors=True)
     try:
         import ensurepip  # noqa: F401, PLC0415 - Debian leaves it out of python3; asking is the only way to know
     except ImportError:
@@ -114,15 +132,24 @@ def _create_venv() -> None:
             ) from None
         _run("apt-get", "update", "-qq")
         _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
+    if ASIDE.exists():  # a killed run's
+        shutil.rmtree(ASIDE)
+    if MADE_BY.is_file():
+        VENV.rename(ASIDE)
+        shutil.rmtree(ASIDE)
+    ASIDE.mkdir()
+    (ASIDE / MADE_BY.name).write_text(MAKING)
+    ASIDE.rename(VENV)
     _run(sys.executable, "-m", "venv", VENV)
-    MADE_BY.write_text(known)
+    MADE_BY.write_text(_made_from())
 
 
 def install() -> None:
     """Bring `.venv` to exactly what the locks say; do nothing where it already is.
 
     Raises:
-        BootstrapError: an installer failed, or a virtual environment can't be made here.
+        BootstrapError: an installer failed, or a virtual environment can't be made here, or one that is not
+            ours is in the way.
     """
     lock = (CHECKOUT / ".venv.lock").open("w")
     try:
@@ -130,6 +157,7 @@ def install() -> None:
         stamp = wanted_stamp()
         if STAMP.is_file() and STAMP.read_text() == stamp:
             return
+        _require_our_venv()
         started = time.monotonic()
         print("python packages: installing (about a minute on a new machine)", flush=True)  # noqa: T201
         STAMP.unlink(missing_ok=True)

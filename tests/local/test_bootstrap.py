@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from local import bootstrap
+from local import bootstrap, clean
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+
+Steps: TypeAlias = list[tuple[str, ...]]
 
 
 def test_no_root_and_no_kubeconfig_is_one_error_that_names_both_remedies() -> None:
@@ -64,3 +69,150 @@ def test_the_stamp_changes_with_the_lock(monkeypatch: pytest.MonkeyPatch, tmp_pa
     before = bootstrap.wanted_stamp()
     (tmp_path / "dev.txt").write_text("a==2")
     assert bootstrap.wanted_stamp() != before
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with locks and without a `.venv`."""
+    folder = tmp_path / "checkout"
+    (folder / "requirements").mkdir(parents=True)
+    for name in bootstrap.LOCKS:
+        (folder / "requirements" / name).write_text("a==1")
+    (folder / "pyproject.toml").write_text("[tool.setuptools]\npackages = []\n")
+    monkeypatch.setattr(bootstrap, "CHECKOUT", folder)
+    monkeypatch.setattr(bootstrap, "REQUIREMENTS", folder / "requirements")
+    for name in ("VENV", "STAMP", "MADE_BY", "ASIDE"):
+        old = getattr(bootstrap, name).relative_to(Path(bootstrap.__file__).parent.parent)
+        monkeypatch.setattr(bootstrap, name, folder / old)
+    return folder
+
+
+@pytest.fixture
+def steps(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
+    """What is run; `venv` and `pip` do what the real ones do, as far as anybody looks."""
+    done: Steps = []
+
+    def run(*command: str | Path, **_: object) -> None:
+        words = tuple(str(word) for word in command)
+        done.append(words)
+        program = {"venv": "python", "pip": "uv"}.get(words[2] if words[1] == "-m" else "")
+        if program:
+            path = checkout / ".venv" / "bin" / program
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("#!/bin/sh\n")
+            path.chmod(0o755)
+
+    monkeypatch.setattr(bootstrap, "_run", run)
+    return done
+
+
+def test_a_virtual_environment_of_the_persons_own_is_refused_and_stays(checkout: Path, steps: Steps) -> None:
+    (checkout / ".venv").mkdir()
+    (checkout / ".venv" / "pyvenv.cfg").write_text("mine")
+    with pytest.raises(bootstrap.BootstrapError, match="not of our making") as caught:
+        bootstrap.install()
+    assert str(checkout / ".venv") in str(caught.value)
+    assert "Move it, or remove it" in str(caught.value)
+    assert (checkout / ".venv" / "pyvenv.cfg").read_text() == "mine"
+    assert steps == []
+
+
+def test_a_link_to_another_checkouts_environment_is_refused_and_that_one_stays(
+    checkout: Path, steps: Steps, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in (".plinth-made-by", ".plinth-stamp"):
+        (other / name).write_text("other")
+    (checkout / ".venv").symlink_to(other)
+    with pytest.raises(bootstrap.BootstrapError, match="not of our making"):
+        bootstrap.install()
+    assert len(list(other.iterdir())) == 2
+    assert steps == []
+
+
+def test_an_environment_made_before_there_were_marks_of_making_is_used_as_it_is(
+    checkout: Path, steps: Steps
+) -> None:
+    bootstrap.install()
+    made = (checkout / ".venv" / ".plinth-made-by").read_text()
+    assert made == f"{checkout}/.venv-{bootstrap.sys.version_info[:2]}"
+    (checkout / ".venv" / "mark").touch()
+    steps.clear()
+    bootstrap.install()
+    assert steps == []
+    (checkout / "requirements" / "dev.txt").write_text("a==2")
+    bootstrap.install()
+    assert [words[1:3] for words in steps] == [("pip", "sync"), ("pip", "install")]
+    assert (checkout / ".venv" / "mark").exists(), "brought up to date in place"
+
+
+def test_an_environment_of_another_python_is_made_anew(checkout: Path, steps: Steps) -> None:
+    bootstrap.install()
+    (checkout / ".venv" / ".plinth-made-by").write_text("another")
+    (checkout / ".venv" / ".plinth-stamp").write_text("another")
+    (checkout / ".venv" / "mark").touch()
+    bootstrap.install()
+    assert not (checkout / ".venv" / "mark").exists()
+    assert sum("venv" in words for words in steps) == 2
+
+
+def test_an_empty_folder_is_nobodys(checkout: Path, steps: Steps) -> None:
+    (checkout / ".venv").mkdir()
+    bootstrap.install()
+    assert steps
+    assert (checkout / ".venv" / ".plinth-stamp").exists()
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing runs after it."""
+
+
+def before(nth: int) -> Callable[..., object]:
+    """A wrapper that ends it all before the nth step of any of the wrapped functions."""
+    count = iter(range(1000))
+
+    def wrap(function: Callable[..., object]) -> Callable[..., object]:
+        def counted(*words: object, **options: object) -> object:
+            if next(count) == nth:
+                raise Killed
+            return function(*words, **options)
+
+        return counted
+
+    return wrap
+
+
+def half_removed(folder: Path, **_: object) -> None:
+    """The mark goes first, as it may."""
+    (folder / ".plinth-made-by").unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("steps")
+@pytest.mark.parametrize("again", [False, True], ids=["the first time", "over one of another Python"])
+@pytest.mark.parametrize("nth", range(14))
+def test_a_run_that_was_killed_at_any_moment_is_repaired_by_the_next_and_taken_by_clean(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, nth: int, *, again: bool
+) -> None:
+    if again:
+        bootstrap.install()
+        (checkout / ".venv" / ".plinth-made-by").write_text("another")
+        (checkout / ".venv" / ".plinth-stamp").write_text("another")
+    wrap = before(nth)
+    with monkeypatch.context() as patched:
+        for name in ("mkdir", "write_text", "rename", "unlink"):
+            patched.setattr(Path, name, wrap(getattr(Path, name)))
+        patched.setattr(bootstrap, "_run", wrap(bootstrap._run))
+        whole = shutil.rmtree
+        patched.setattr(
+            shutil, "rmtree", wrap(lambda folder: (wrap(half_removed)(folder), wrap(whole)(folder)))
+        )
+        with contextlib.suppress(Killed):
+            bootstrap.install()
+    copy = shutil.copytree(checkout, checkout.with_name("copy"), symlinks=True)
+    clean.clean(copy)
+    assert list(copy.glob(".venv*")) == []
+    bootstrap.install()
+    assert (checkout / ".venv" / ".plinth-made-by").read_text() == bootstrap._made_from()
+    assert (checkout / ".venv" / "bin" / "uv").exists()
+    assert not (checkout / ".venv.aside").exists()
