@@ -7,6 +7,7 @@ the ones already installed, so a second call costs milliseconds and an interrupt
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import hashlib
 import os
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 VENV = CHECKOUT / ".venv"
@@ -88,10 +90,15 @@ def wanted_stamp() -> str:
     return digest.hexdigest()
 
 
-def _run(*command: str | Path) -> None:
+def _run(*command: str | Path, lock: TextIO | None = None) -> None:
+    """Run an installer. With the lock, for it goes on when we are killed: the next run waits for its end."""
     try:
         subprocess.run(  # noqa: S603 - our own words
-            [str(part) for part in command], check=True, cwd=CHECKOUT, env={**PATIENCE, **os.environ}
+            [str(part) for part in command],
+            check=True,
+            cwd=CHECKOUT,
+            env={**PATIENCE, **os.environ},
+            pass_fds=(lock.fileno(),) if lock else (),
         )
     except subprocess.CalledProcessError as error:
         words = " ".join(str(part) for part in command[:4])
@@ -117,7 +124,7 @@ def _require_our_venv() -> None:
         )
 
 
-def _create_venv() -> None:
+def _create_venv(lock: TextIO) -> None:
     """A venv that works is brought up to date in place: commands that run from it meanwhile go on."""
     if MADE_BY.is_file() and MADE_BY.read_text() == _made_from() and (VENV / "bin" / "python").exists():
         return
@@ -140,8 +147,36 @@ def _create_venv() -> None:
     ASIDE.mkdir()
     (ASIDE / MADE_BY.name).write_text(MAKING)
     ASIDE.rename(VENV)
-    _run(sys.executable, "-m", "venv", VENV)
+    _run(sys.executable, "-m", "venv", VENV, lock=lock)
     MADE_BY.write_text(_made_from())
+
+
+def _works(program: Path) -> bool:
+    """Whether it was installed to its end."""
+    try:
+        return subprocess.run([str(program), "--version"], check=False, capture_output=True).returncode == 0  # noqa: S603 - our own
+    except OSError:
+        return False
+
+
+def _forget_half_installed() -> None:
+    """Have packages installed anew that lack a file: uv never looks further than whether one has a record."""
+    for about in VENV.glob("lib/python*/site-packages/*.dist-info"):
+        try:
+            files = csv.reader((about / "RECORD").read_text().splitlines())
+            whole = all((about.parent / name).stat().st_size == int(size) for name, _, size in files if size)
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            shutil.rmtree(about)
+
+
+def _hold(lock: TextIO) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("python packages: another run is installing them; waiting for it", flush=True)  # noqa: T201
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def install() -> None:
@@ -153,20 +188,25 @@ def install() -> None:
     """
     lock = (CHECKOUT / ".venv.lock").open("w")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _hold(lock)
         stamp = wanted_stamp()
         if STAMP.is_file() and STAMP.read_text() == stamp:
             return
         _require_our_venv()
         started = time.monotonic()
         print("python packages: installing (about a minute on a new machine)", flush=True)  # noqa: T201
+        interrupted = not STAMP.is_file()
         STAMP.unlink(missing_ok=True)
-        _create_venv()
+        _create_venv(lock)
+        if interrupted:
+            _forget_half_installed()
         python, uv = VENV / "bin" / "python", VENV / "bin" / "uv"
         locks = [REQUIREMENTS / name for name in LOCKS]
-        if not uv.exists():
-            _run(python, "-m", "pip", "install", "-q", "--require-hashes", "-r", locks[0])
-        _run(uv, "pip", "sync", "-q", "--python", python, "--require-hashes", *locks)
+        if not _works(uv):
+            # Over what is there: half of one can't be uninstalled.
+            pip = (python, "-m", "pip", "install", "-q", "--ignore-installed", "--require-hashes")
+            _run(*pip, "-r", locks[0], lock=lock)
+        _run(uv, "pip", "sync", "-q", "--python", python, "--require-hashes", *locks, lock=lock)
         _run(
             uv,
             "pip",
@@ -178,6 +218,7 @@ def install() -> None:
             "--no-build-isolation",
             "-e",
             CHECKOUT,
+            lock=lock,
         )
         STAMP.write_text(stamp)
         print(f"python packages: ready after {time.monotonic() - started:.0f} s", flush=True)  # noqa: T201

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,6 +13,8 @@ from local import bootstrap, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+run_for_real = bootstrap._run
 
 Steps: TypeAlias = list[tuple[str, ...]]
 
@@ -216,3 +220,64 @@ def test_a_run_that_was_killed_at_any_moment_is_repaired_by_the_next_and_taken_b
     assert (checkout / ".venv" / ".plinth-made-by").read_text() == bootstrap._made_from()
     assert (checkout / ".venv" / "bin" / "uv").exists()
     assert not (checkout / ".venv.aside").exists()
+
+
+def test_a_package_of_which_a_kill_left_half_is_installed_anew(checkout: Path, steps: Steps) -> None:
+    """uv would take it for installed. The others are left alone, and so are all where nobody was killed."""
+    bootstrap.install()
+    packages = checkout / ".venv" / "lib" / "python3.11" / "site-packages"
+    for name, record in {
+        "whole-1": "whole.py,sha256=x,4\nwhole-1.dist-info/RECORD,,\n",
+        "short-1": "short.py,sha256=x,5\n",
+        "lacking-1": "lacking.py,sha256=x,4\n",
+        "unrecorded-1": None,
+    }.items():
+        about = packages / f"{name}.dist-info"
+        about.mkdir(parents=True)
+        if record:
+            (about / "RECORD").write_text(record)
+    for name in ("whole", "short"):
+        (packages / f"{name}.py").write_text("1234")
+    (checkout / ".venv" / ".plinth-stamp").write_text("of other locks")
+    bootstrap.install()
+    assert len(list(packages.glob("*.dist-info"))) == 4
+    (checkout / ".venv" / ".plinth-stamp").unlink()
+    steps.clear()
+    bootstrap.install()
+    assert [path.name for path in packages.glob("*.dist-info")] == ["whole-1.dist-info"]
+    assert steps[0][1:3] == ("pip", "sync")
+
+
+def test_an_installer_that_a_kill_left_half_is_installed_anew(checkout: Path, steps: Steps) -> None:
+    bootstrap.install()
+    (checkout / ".venv" / ".plinth-stamp").unlink()
+    for damage in (lambda path: path.write_bytes(b"\x7fELF"), lambda path: path.chmod(0o644)):
+        damage(checkout / ".venv" / "bin" / "uv")
+        steps.clear()
+        bootstrap.install()
+        assert steps[0][2:4] == ("pip", "install")
+        (checkout / ".venv" / ".plinth-stamp").unlink()
+
+
+def test_an_installer_that_outlives_its_run_keeps_the_next_one_waiting(
+    checkout: Path, steps: Steps, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As after SIGKILL: the run has closed its lock, what it had started has not."""
+    ours = (checkout / ".venv.lock").open("w")
+    bootstrap._hold(ours)
+    begun, go_on = checkout / "begun", checkout / "go on"
+    script = f"touch '{begun}'; while [ ! -e '{go_on}' ]; do sleep 0.02; done"
+    with ThreadPoolExecutor() as pool:
+        installer = pool.submit(run_for_real, "sh", "-c", script, lock=ours)
+        while not begun.exists() and not installer.done():
+            time.sleep(0.02)
+        ours.close()
+        next_run = pool.submit(bootstrap.install)
+        try:
+            time.sleep(0.3)
+            assert steps == []
+            assert "waiting for it" in capfd.readouterr().out
+        finally:
+            go_on.touch()
+        next_run.result(timeout=30)
+    assert steps
