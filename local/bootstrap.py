@@ -8,12 +8,14 @@ the ones already installed, so a second call costs milliseconds and an interrupt
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TextIO
@@ -34,6 +36,11 @@ LOCKS = ("bootstrap.txt", "dev.txt")
 MINIMUM_PYTHON = (3, 11)
 PATIENCE = {"PIP_DEFAULT_TIMEOUT": "20", "PIP_RETRIES": "2", "UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "2"}
 """An index that does not answer is given up within two minutes; whoever sets these decides otherwise."""
+
+VENV_BYTES = 1_500_000_000
+"""A whole `.venv` takes 1.2 GB; the rest is for what the installers unpack meanwhile."""
+UPDATE_BYTES = 300_000_000
+"""Must be free even where a `.venv` is only brought up to date: its largest package takes 270 MB."""
 
 
 class BootstrapError(Exception):
@@ -105,8 +112,54 @@ def _run(*command: str | Path, lock: TextIO | None = None) -> None:
         raise BootstrapError(
             f"`{words} ...` ended with status {error.returncode}; its own words stand above. If the package "
             "index is what it can't reach: check the network, HTTPS_PROXY and SSL_CERT_FILE, or name another "
-            "index by UV_DEFAULT_INDEX and PIP_INDEX_URL."
+            f"index by UV_DEFAULT_INDEX and PIP_INDEX_URL. If it lacks space: there are {_spaces()}; free "
+            "some, or name other places for the last two by UV_CACHE_DIR and TMPDIR."
         ) from error
+
+
+def _spaces() -> str:
+    """What is free where installers write: the packages, uv's cache, and what is there for a moment."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    places = (VENV, Path(os.environ.get("UV_CACHE_DIR") or Path(caches) / "uv"), Path(tempfile.gettempdir()))
+    return ", ".join(f"{_free(place) / 1e9:.1f} GB free where {place} lies" for place in places)
+
+
+def _free(place: Path) -> int:
+    return shutil.disk_usage(next(path for path in (place, *place.absolute().parents) if path.exists())).free
+
+
+def _require_room() -> None:
+    """Refuse to begin what the checkout's disk can't hold; a `.venv` that is there counts for what it has."""
+    taken = sum(
+        os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118 - tens of thousands of files
+        for folder, _, names in os.walk(VENV)
+        for name in names
+    )
+    needed, free = max(UPDATE_BYTES, VENV_BYTES - taken), _free(VENV)
+    if free < needed:
+        raise BootstrapError(
+            f"Too little disk: {free / 1e9:.1f} GB are free and {needed / 1e9:.1f} GB are needed in {VENV} "
+            "for the Python packages. Free some, or clone to a larger disk. Nothing was begun."
+        )
+
+
+def _explained(error: OSError) -> str:
+    """What the file system refused, in words with a remedy."""
+    place = Path(str(error.filename or CHECKOUT))
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return (
+            f"No space left for the Python packages: {_free(place) / 1e9:.1f} GB are free where {place} "
+            "lies. Free some, then run again: it goes on from there."
+        )
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return (
+            f"{place} can't be written by user {os.geteuid()}: {error.strerror}. Run as the checkout's owner "
+            f"(user {CHECKOUT.stat().st_uid}), or make it writable: the Python packages go into {VENV}."
+        )
+    return (
+        f"{place} is not usable: {error.strerror}. Repair or remove it, then run again; after `make down`, "
+        "`make clean` takes back all that was put into this checkout."
+    )
 
 
 def _made_from() -> str:
@@ -151,6 +204,10 @@ def _create_venv(lock: TextIO) -> None:
     MADE_BY.write_text(_made_from())
 
 
+def _holds(stamp: str) -> bool:
+    return STAMP.is_file() and STAMP.read_text() == stamp
+
+
 def _works(program: Path) -> bool:
     """Whether it was installed to its end."""
     try:
@@ -183,16 +240,20 @@ def install() -> None:
     """Bring `.venv` to exactly what the locks say; do nothing where it already is.
 
     Raises:
-        BootstrapError: an installer failed, or a virtual environment can't be made here, or one that is not
-            ours is in the way.
+        BootstrapError: an installer failed, a virtual environment can't be made here, one that is not ours is
+            in the way, or there is too little space.
+        OSError: the checkout can't be written.
     """
+    stamp = wanted_stamp()
+    if _holds(stamp):  # without the lock: who may not write here may well use what is there
+        return
     lock = (CHECKOUT / ".venv.lock").open("w")
     try:
         _hold(lock)
-        stamp = wanted_stamp()
-        if STAMP.is_file() and STAMP.read_text() == stamp:
+        if _holds(stamp):
             return
         _require_our_venv()
+        _require_room()
         started = time.monotonic()
         print("python packages: installing (about a minute on a new machine)", flush=True)  # noqa: T201
         interrupted = not STAMP.is_file()
@@ -237,6 +298,9 @@ def main(arguments: list[str]) -> int:
         install()
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except OSError as error:
+        print(f"error: {_explained(error)}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

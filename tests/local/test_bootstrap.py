@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+import re
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import pytest
 
@@ -281,3 +284,105 @@ def test_an_installer_that_outlives_its_run_keeps_the_next_one_waiting(
             go_on.touch()
         next_run.result(timeout=30)
     assert steps
+
+
+class Disk(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_begins(
+    checkout: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(0, 0, bootstrap.VENV_BYTES - 1))
+    with pytest.raises(bootstrap.BootstrapError, match=r"1\.5 GB are free and 1\.5 GB are needed") as caught:
+        bootstrap.install()
+    assert f"in {checkout}/.venv for the Python packages" in str(caught.value)
+    assert "Free some" in str(caught.value)
+    assert steps == []
+    assert not (checkout / ".venv").exists()
+
+
+def test_an_update_needs_less_room_than_what_it_updates(
+    checkout: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap.install()
+    monkeypatch.setattr(bootstrap, "VENV_BYTES", 4096)
+    (checkout / ".venv" / "large").write_bytes(b"x" * 8192)
+    (checkout / "requirements" / "dev.txt").write_text("a==2")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(0, 0, bootstrap.UPDATE_BYTES))
+    steps.clear()
+    bootstrap.install()
+    assert steps
+    (checkout / "requirements" / "dev.txt").write_text("a==3")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(0, 0, bootstrap.UPDATE_BYTES - 1))
+    with pytest.raises(bootstrap.BootstrapError, match="Too little disk"):
+        bootstrap.install()
+
+
+@pytest.mark.usefixtures("steps")
+@pytest.mark.parametrize("written", [".venv.lock", ".plinth-made-by", ".plinth-stamp"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_what_the_file_system_refuses_is_named_with_a_remedy(
+    checkout: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: str,
+    number: int,
+) -> None:
+    def refused(method: Callable[..., object]) -> Callable[..., object]:
+        def refuse(path: Path, *words: object, **options: object) -> object:
+            if path.name == written:
+                raise OSError(number, os.strerror(number), str(path))
+            return method(path, *words, **options)
+
+        return refuse
+
+    for name in ("open", "write_text"):
+        monkeypatch.setattr(Path, name, refused(getattr(Path, name)))
+    assert bootstrap.main([]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert f"{checkout}/.venv" in said
+    remedies = {
+        errno.ENOSPC: "No space left for the Python packages: .* Free some",
+        errno.EROFS: "can't be written by user .* make it writable",
+        errno.EIO: "is not usable: Input/output error. Repair or remove it",
+    }
+    assert re.search(remedies[number], said)
+
+
+def test_an_environment_that_is_ready_can_be_used_where_nothing_can_be_written(
+    checkout: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap.install()
+    steps.clear()
+
+    def refuse(path: Path, *_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(bootstrap, "_hold", refuse)
+    (checkout / ".venv.lock").unlink()
+    bootstrap.install()
+    assert not (checkout / ".venv.lock").exists()
+    assert steps == []
+
+
+def test_an_installer_that_fails_is_told_with_the_space_there_is() -> None:
+    with pytest.raises(bootstrap.BootstrapError, match="ended with status 3") as caught:
+        run_for_real("sh", "-c", "exit 3")
+    assert re.search(rf"GB free where {bootstrap.VENV} lies, .* GB free where .*uv.* lies", str(caught.value))
+    assert "UV_CACHE_DIR" in str(caught.value)
+    assert "HTTPS_PROXY" in str(caught.value)
+
+
+def test_installers_give_up_an_index_that_keeps_silent_unless_the_person_says_how_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in bootstrap.PATIENCE:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_RETRIES", "9")
+    run_for_real("sh", "-c", f"env > '{tmp_path}/seen'")
+    seen = (tmp_path / "seen").read_text().splitlines()
+    assert {"PIP_DEFAULT_TIMEOUT=20", "UV_HTTP_TIMEOUT=20", "UV_HTTP_RETRIES=2", "PIP_RETRIES=9"} <= set(seen)
