@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from local.errors import LocalError
 from local.toolchain.golang import without_credentials
+from local.toolchain.installed import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +43,30 @@ CNI_PLUGINS = tuple(
 
 
 @dataclass(frozen=True)
+class Oldest:
+    """The oldest version of a program that will do.
+
+    Attributes:
+        program: as it is called; `--version` makes it say its version.
+        version: major and minor.
+        reason: what an older one can't do.
+    """
+
+    program: str
+    version: tuple[int, int]
+    reason: str
+
+    def fault(self) -> str:
+        """What is wrong with the one that is there; empty if nothing is, or if it doesn't say."""
+        path = _which(self.program)
+        found = version_of(Path(path), ("--version",)) if path else None
+        if found is None or found[:2] >= self.version:
+            return ""
+        wanted = ".".join(map(str, self.version))
+        return f"{path} is {'.'.join(map(str, found))} and {wanted} or later is needed: {self.reason}"
+
+
+@dataclass(frozen=True)
 class Package:
     """A Debian package, and how to tell that what we need from it is there, whoever installed it.
 
@@ -49,11 +74,13 @@ class Package:
         name: as apt knows it.
         needed: programs on PATH, or files by any of their usual places separated by a colon.
         services: units that the package would start; the system needs none of them.
+        oldest: of its programs, where an older one is known not to do.
     """
 
     name: str
     needed: tuple[str, ...]
     services: tuple[str, ...] = ()
+    oldest: Oldest | None = None
 
     def missing(self) -> list[str]:
         """Which of the needed programs and files aren't there."""
@@ -61,8 +88,18 @@ class Package:
 
 
 NODE = (
-    Package("etcd-server", ("etcd",), ("etcd.service",)),
-    Package("containerd", ("containerd", "containerd-shim-runc-v2", "ctr"), ("containerd.service",)),
+    Package(
+        "etcd-server",
+        ("etcd",),
+        ("etcd.service",),
+        Oldest("etcd", (3, 4), "an older one does not know the option --logger"),
+    ),
+    Package(
+        "containerd",
+        ("containerd", "containerd-shim-runc-v2", "ctr"),
+        ("containerd.service",),
+        Oldest("containerd", (1, 6), "an older one does not speak CRI v1, and the kubelet speaks no other"),
+    ),
     Package("runc", ("runc",)),
     Package("containernetworking-plugins", CNI_PLUGINS),
     Package("iptables", ("iptables",)),
@@ -74,7 +111,11 @@ NODE = (
 """What the embedded node runs on."""
 
 IMAGES = (
-    Package("buildah", ("buildah",)),
+    Package(
+        "buildah",
+        ("buildah",),
+        oldest=Oldest("buildah", (1, 27), "an older one does not know the option --build-context"),
+    ),
     Package("mmdebstrap", ("mmdebstrap",)),
 )
 """What builds images where no Docker engine answers."""
@@ -86,8 +127,10 @@ def ensure(packages: Sequence[Package], progress: Progress) -> None:
     No service is started or enabled, and the system is otherwise left as it was.
 
     Raises:
-        LocalError: something is missing and can't be installed; names all of it at once.
+        LocalError: something is missing and can't be installed, or is there and too old; names all of it at
+            once.
     """
+    _refuse_what_is_too_old(packages)
     absent = _absent(packages)
     if not absent:
         if os.geteuid() == 0 and _policy_is_ours():
@@ -122,6 +165,16 @@ def ensure(packages: Sequence[Package], progress: Progress) -> None:
         raise LocalError(
             f"The packages {', '.join(names)} are installed, and still there is no {', '.join(still)}. This "
             "distribution's packages differ from Debian's; install these programs by hand."
+        )
+    _refuse_what_is_too_old(absent)
+
+
+def _refuse_what_is_too_old(packages: Sequence[Package]) -> None:
+    faults = [fault for package in packages if package.oldest and (fault := package.oldest.fault())]
+    if faults:
+        raise LocalError(
+            f"{'. '.join(faults)}. Install a later version, or put one in front on PATH, then run again; "
+            "Debian 12 and its successors have what is needed."
         )
 
 

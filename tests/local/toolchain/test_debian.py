@@ -32,7 +32,7 @@ case "$*" in
     [ -e "$APT_CALLS.refuse" ] && { echo "Reading lists"; echo "E: Unable to locate package $1"; exit 100; }
     [ -e "$APT_CALLS.locked" ] || { echo "E: Failed to fetch an old version, 404"; exit 100; }
     for name in first-program second-program; do
-        printf '#!/bin/sh\\n' > "$APT_BIN/$name"; chmod 755 "$APT_BIN/$name"
+        printf '#!/bin/sh\\ncat "$APT_CALLS.version"\\n' > "$APT_BIN/$name"; chmod 755 "$APT_BIN/$name"
     done
     while [ -e "$APT_CALLS.slow" ]; do sleep 0.02; done
     if [ -x "$APT_POLICY" ]; then echo "services stayed down" >> "$APT_CALLS"; fi ;;
@@ -177,6 +177,38 @@ def test_without_apt_the_programs_and_packages_are_named(
 def test_a_package_without_what_we_need_from_it_is_said(machine: Workshop) -> None:
     with pytest.raises(LocalError, match=r"still there is no third-program \(first-package\)"):
         debian.ensure([Package("first-package", ("third-program",))], machine.progress)
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "wanted"),
+    [
+        ("etcd", "etcd Version: 3.3.25\nGo Version: go1.19.8", "3.3.25 and 3.4 or later"),
+        ("containerd", "containerd github.com/containerd/containerd 1.5.9-0", "1.5.9 and 1.6 or later"),
+        ("buildah", "buildah version 1.19.6 (image-spec 1.0.1-dev)", "1.19.6 and 1.27 or later"),
+    ],
+)
+def test_a_program_that_is_too_old_is_refused_with_both_versions_and_why(
+    machine: Workshop, tmp_path: Path, program: str, words: str, wanted: str
+) -> None:
+    machine.program(program, f"#!/bin/sh\necho '{words}'\n")
+    with pytest.raises(LocalError, match=rf"bin/{program} is {wanted} is needed: an older one") as caught:
+        debian.ensure([*(p for p in (*debian.NODE, *debian.IMAGES) if p.oldest), *PACKAGES], machine.progress)
+    assert "Install a later version, or put one in front on PATH" in str(caught.value)
+    assert not (tmp_path / "apt").exists(), "nothing was begun"
+
+
+def test_what_was_installed_and_is_too_old_is_refused_as_well(machine: Workshop, tmp_path: Path) -> None:
+    (tmp_path / "apt.version").write_text("1.9.3")
+    oldest = debian.Oldest("first-program", (2, 0), "an older one is slow")
+    with pytest.raises(LocalError, match=r"1\.9\.3 and 2\.0 or later is needed: an older one is slow"):
+        debian.ensure([Package("first-package", ("first-program",), oldest=oldest)], machine.progress)
+
+
+@pytest.mark.parametrize("says", ["2.0.1", "10.1", "no version"])
+def test_a_later_version_will_do_and_so_does_one_that_is_not_said(machine: Workshop, says: str) -> None:
+    machine.program("first-program", f"#!/bin/sh\necho {says}\n")
+    oldest = debian.Oldest("first-program", (2, 0), "an older one is slow")
+    debian.ensure([Package("first-package", ("first-program",), oldest=oldest)], machine.progress)
 
 
 def test_a_file_is_present_in_any_of_its_usual_places(tmp_path: Path) -> None:
