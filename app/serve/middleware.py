@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app.serve.problems import INTERNAL, respond
+from app.serve.problems import INTERNAL, LOGGED, respond, route_of
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-UNMATCHED = "unmatched"
-"""Route label of unknown paths: labels are a closed list, whatever callers ask for."""
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
 HEADERS = (
     (b"cache-control", b"no-store"),
@@ -59,17 +57,11 @@ class Edge:
         try:
             await self._app(scope, receive, sending)
         except Exception:
-            log.exception("request_failed", method=scope["method"], route=_route(scope))
+            log.exception("request_failed", method=scope["method"], route=route_of(scope))
             if status:
                 raise  # too late for another answer: the connection has to break
-            answer = respond(
-                scope["path"], INTERNAL, "The request could not be answered; it has been logged."
-            )
+            answer = respond(scope["path"], INTERNAL, LOGGED)
             await answer(scope, receive, sending)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "other"
-            self._metrics.observe_request(method, _route(scope), status, time.perf_counter() - began)
-
-
-def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", UNMATCHED)
+            self._metrics.observe_request(method, route_of(scope), status, time.perf_counter() - began)
