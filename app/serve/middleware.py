@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 
 from app.serve.problems import INTERNAL, LOGGED, respond, route_of
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CLIENT_CLOSED_REQUEST = 499
+"""The caller hung up before its body was whole: nginx's convention, counted and never sent."""
 HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -56,6 +59,8 @@ class Edge:
 
         try:
             await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            status = CLIENT_CLOSED_REQUEST
         except Exception:
             log.exception("request_failed", method=scope["method"], route=route_of(scope))
             if status:
