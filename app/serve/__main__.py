@@ -14,7 +14,7 @@ from app.serve.logs import configure_logs
 from app.serve.readiness import Readiness
 from app.serve.server import DrainingServer
 from app.serve.settings import ServingSettings, read_settings
-from app.settings import STATUS_MISCONFIGURED, SettingsError
+from app.settings import STATUS_MISCONFIGURED, SettingsError, explain
 from app.storage import BucketStore, FolderStore
 
 
@@ -55,17 +55,20 @@ def _local_settings(options: argparse.Namespace) -> ServingSettings:
             "with --version, or make one with `python -m app.train --local FILE --output FOLDER`."
         )
     (version, manifest) = found.popitem()
-    return ServingSettings(
-        model=manifest["model"],
-        model_version=version,
-        artifact_sha256=manifest["artifact"]["sha256"],
-        artifact_bucket="local",
-        scratch=options.local / "verified",
-        host="127.0.0.1",
-        port=options.port,
-        metrics_port=options.metrics_port,
-        drain_seconds=0,
-    )
+    try:
+        return ServingSettings(
+            model=manifest["model"],
+            model_version=version,
+            artifact_sha256=manifest["artifact"]["sha256"],
+            artifact_bucket="local",
+            scratch=options.local / "verified",
+            host="127.0.0.1",
+            port=options.port,
+            metrics_port=options.metrics_port,
+            drain_seconds=0,
+        )
+    except ValueError as error:
+        raise SettingsError(explain(error)) from error
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
