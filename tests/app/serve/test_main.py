@@ -218,3 +218,28 @@ def test_an_impossible_port_of_a_folder_s_server_is_named_and_exits_with_two(
     assert main(["--local", str(published.folder), option, "99999"]) == 2
     assert f" {setting}: Input should be less than or equal to 65535" in capsys.readouterr().err
     assert not served
+
+
+def test_of_several_models_in_a_folder_the_one_that_is_named_is_served(
+    published: Any, capsys: pytest.CaptureFixture[str], served: list[DrainingServer]
+) -> None:
+    digests = {("tiny", "v1"): "1" * 64, ("other", "v1"): "2" * 64, ("other", "v2"): "3" * 64}
+    for (model, version), sha256 in digests.items():
+        _publish(published.store, model, version, sha256)
+    folder = ["--local", str(published.folder)]
+    for named in ([], ["--version", "v1"], ["--model", "other"], ["--model", "tiny", "--version", "v2"]):
+        assert main([*folder, *named]) == 2
+        printed = capsys.readouterr().err
+        assert "other v1, other v2, tiny v1" in printed
+        assert "--model and --version" in printed
+    assert not served
+    for named, labels in (
+        (["--version", "v2"], {"model": "other", "version": "v2"}),
+        (["--model", "tiny"], {"model": "tiny", "version": "v1"}),
+        (["--model", "other", "--version", "v1"], {"model": "other", "version": "v1"}),
+    ):
+        assert main([*folder, *named]) == 0
+        sha256 = digests[labels["model"], labels["version"]]
+        application: Any = served.pop().config.app
+        metrics = application.user_middleware[0].kwargs["metrics"]
+        assert metrics.registry.get_sample_value("plinth_model_info", {**labels, "sha256": sha256})
