@@ -72,8 +72,8 @@ _FIELDS: Any = {column.name: _field(column) for column in REQUEST_COLUMNS}
 Features: type[BaseModel] = create_model(
     "Features",
     __config__=ConfigDict(extra="forbid", strict=True, frozen=True),
-    __doc__="SUPPORT2's columns by name; null or absent is missing. `race` and `income` are monitored for "
-    "fairness and never given to the model.",
+    __doc__="SUPPORT2's columns by name; null or absent is missing. `race` and `income` are checked, then "
+    "discarded: the model never gets them, and no prediction is recorded.",
     **_FIELDS,
 )
 

@@ -191,3 +191,8 @@ def test_the_request_documents_unit_and_limits_of_each_feature() -> None:
     schema = PredictionRequest.model_json_schema()["$defs"]["Features"]["properties"]
     assert "years" in schema["age"]["description"]
     assert schema["age"]["anyOf"][0]["maximum"] == 120
+
+
+def test_the_request_documents_that_race_and_income_are_discarded() -> None:
+    description = PredictionRequest.model_json_schema()["$defs"]["Features"]["description"]
+    assert "`race` and `income` are checked, then discarded" in description
