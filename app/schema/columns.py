@@ -13,7 +13,7 @@ class Role(StrEnum):
     FEATURE = "feature"
     """Given to the model."""
     MONITORED = "monitored"
-    """Accepted and recorded for fairness, never given to the model."""
+    """Never given to the model. Training gives figures by its groups; serving checks it and discards it."""
     LABEL = "label"
     """The outcome, or part of it: known only afterwards."""
     BASELINE = "baseline"
