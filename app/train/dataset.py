@@ -25,11 +25,6 @@ HORIZON_DAYS = 60
 """The label is death within this many days of study entry."""
 SHOWN_PROBLEMS = 20
 """How many bad cells an error lists before it only counts them."""
-MISTAKES = frozenset({("4763", "alb", "29"), ("8697", "alb", "10.9")})
-"""Patient, column and text of the cells of the published file that can't be: taken as missing.
-
-Albumin of 29 is a healthy person's in g/L; no human blood has 29 g/dL.
-"""
 
 Record = dict[str, str | float | None]
 
@@ -64,8 +59,8 @@ def read_dataset(content: bytes, expected_sha256: str | None = None) -> Dataset:
     """Read a gzipped CSV file with SUPPORT2's columns.
 
     Raises:
-        DatasetError: the digest, the header or any cell is wrong; nothing is dropped, and nothing but
-            `MISTAKES` is repaired. The text says where, and never what stands there: it goes into logs.
+        DatasetError: the digest, the header or any cell is wrong; nothing is dropped or
+            repaired. The text says where, and never what stands there: it goes into logs.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     if expected_sha256 is not None and sha256 != expected_sha256:
@@ -151,10 +146,9 @@ def _read_row(header: Sequence[str], row: Sequence[str]) -> tuple[Record, list[s
     """The row's values, and what is wrong with the others."""
     record: Record = {}
     problems: list[str] = []
-    patient = row[header.index(IDENTIFIER.name)]
     for name, text in zip(header, row, strict=True):
         try:
-            record[name] = _cell(name, "" if (patient, name, text) in MISTAKES else text)
+            record[name] = _cell(name, text)
         except ValueError as error:
             problems.append(f"column {name!r}: {error}")
     return record, problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.schema import FEATURES, encode
+from app.schema import encode
 from app.train.dataset import Dataset, read_dataset
 from app.train.evaluation import Evaluation, cross_fit, evaluate
 from app.train.gate import GateError, require_better_than_baseline, require_sense_without_each_feature
@@ -69,11 +69,3 @@ def test_who_tells_little_is_told_something_near_the_average(whole: Dataset) -> 
     nothing, young = model.predict_proba(np.array([encode({}), encode({"age": 30})]))[:, 1]
     assert nothing == pytest.approx(0.35, abs=0.06)
     assert young < nothing
-
-
-def test_cells_of_the_source_that_cannot_be_are_taken_as_missing(whole: Dataset) -> None:
-    albumin = whole.features[:, [column.name for column in FEATURES].index("alb")]
-    listed = {str(record["patient_id"]): record["alb"] for record in whole.records}
-    assert listed["4763"] is None
-    assert listed["8697"] is None
-    assert np.nanmax(albumin) == pytest.approx(6.3)
