@@ -41,10 +41,11 @@ class Clone:
         self._checkout = folder / "plinth"
         self._environment = {**os.environ, "INSTANCE": f"bench-{os.getpid()}"}
         if cold:
+            # Go's own are below the first of these by default, and removed as they are for everybody.
+            for name in ("GOMODCACHE", "GOCACHE"):
+                self._environment.pop(name, None)
             self._environment |= {
                 "XDG_CACHE_HOME": str(folder / "cache"),
-                "GOMODCACHE": str(folder / "go-mod"),
-                "GOCACHE": str(folder / "go-build"),
                 "UV_CACHE_DIR": str(folder / "uv"),
                 "PIP_CACHE_DIR": str(folder / "pip"),
             }

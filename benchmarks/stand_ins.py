@@ -4,9 +4,10 @@ Starts an emulator and a bare API server of its own (as a rehearsal does; no roo
 running environment) and both stand-ins as the engine starts them. Then, over the engine's own protocol:
 
 - Load: 500 resources are made, changed and deleted by 32 callers at once, twice. After each step the
-  emulator's and the API server's own lists are compared with what was asked, value by value: a lost update is
-  a difference. Fifty of the resources are policies of one role, so that callers contend for one object.
-  Memory is each process's resident set: its peak, and how much the second round added to the first.
+  emulator's and the API server's own lists are compared with what was asked, name by name, each with a value
+  of its own: a lost update is a difference. Fifty of the resources are policies of one role, so that callers
+  contend for one object. Memory is each process's resident set: its peak, and how much the second round added
+  to the first.
 - Overhead: the same kinds one after another, with the HTTP exchanges that each call makes timed inside it.
   The overhead of a resource is its call's time less the time of its own exchanges: each pair is of one call.
   On a machine that does other things besides, both contain waiting for a processor; the processor's own
@@ -63,7 +64,8 @@ SAMPLES = 40
 """Resources of each kind in the measurement of overhead."""
 
 AIMS = {"overhead_ms": 10.0, "peak_mb": 400.0, "growth_mb": 40.0, "lost_updates": 0}
-"""At most: the median overhead of all operations, a stand-in's memory, what a second round adds to it."""
+"""At most: the median overhead of any one operation of any one kind, a stand-in's memory, what a second round
+adds to it."""
 
 PARAMETER, QUEUE, TABLE = "aws:ssm/parameter:Parameter", "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"
 POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -80,9 +82,19 @@ def policy(value: str) -> dict[str, Any]:
     }
 
 
+def name_of(index: int) -> str:
+    """What a resource is called; alike in all kinds."""
+    return f"bench-{index}"
+
+
+def value_of(word: str, index: int) -> str:
+    """What a resource is to carry after a step; no two the same."""
+    return f"{word}x{index}"
+
+
 def inputs(kind: str, index: int, value: str) -> Properties:
     """What a program would give for one resource; `value` is what an update changes."""
-    name = f"bench-{index}"
+    name = name_of(index)
     metadata = {"name": name, "namespace": "default", "annotations": {"bench/value": value}}
     found: dict[str, Properties] = {
         PARAMETER: {"name": name, "type": "String", "value": value},
@@ -212,38 +224,40 @@ class World:
         """The one role of all policies."""
         self.aws("iam").create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(policy("trust")))
 
-    def values(self) -> dict[str, list[str]]:
-        """The value of each resource by kind, from their own lists."""
+    def values(self) -> dict[str, dict[str, str]]:
+        """The value of each resource by kind and name, from their own lists."""
         dynamodb, sqs, iam = self.aws("dynamodb"), self.aws("sqs"), self.aws("iam")
         parameters = self.aws("ssm").get_paginator("describe_parameters").paginate()
         names = [entry["Name"] for page in parameters for entry in page["Parameters"]]
         ssm = self.aws("ssm")
         tables = dynamodb.get_paginator("list_tables").paginate()
         return {
-            PARAMETER: [ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in names],
-            QUEUE: [
-                sqs.list_queue_tags(QueueUrl=url)["Tags"]["value"]
+            PARAMETER: {name: ssm.get_parameter(Name=name)["Parameter"]["Value"] for name in names},
+            QUEUE: {
+                url.rpartition("/")[2]: sqs.list_queue_tags(QueueUrl=url)["Tags"]["value"]
                 for url in sqs.list_queues().get("QueueUrls", [])
-            ],
-            TABLE: [
-                _tag(dynamodb.list_tags_of_resource(ResourceArn=_table_arn(dynamodb, name))["Tags"])
+            },
+            TABLE: {
+                name: _tag(dynamodb.list_tags_of_resource(ResourceArn=_table_arn(dynamodb, name))["Tags"])
                 for page in tables
                 for name in page["TableNames"]
-            ],
-            POLICY: [
-                iam.get_role_policy(RoleName=ROLE, PolicyName=name)["PolicyDocument"]["Statement"][0]["Sid"]
+            },
+            POLICY: {
+                name: iam.get_role_policy(RoleName=ROLE, PolicyName=name)["PolicyDocument"]["Statement"][0][
+                    "Sid"
+                ]
                 for name in iam.list_role_policies(RoleName=ROLE)["PolicyNames"]
-            ],
-            MAP: [
-                entry["data"]["value"]
+            },
+            MAP: {
+                entry["metadata"]["name"]: entry["data"]["value"]
                 for entry in self.cluster.list("/api/v1/namespaces/default/configmaps")
                 if entry["metadata"]["name"].startswith("bench-")
-            ],
-            ACCOUNT: [
-                entry["metadata"]["annotations"]["bench/value"]
+            },
+            ACCOUNT: {
+                entry["metadata"]["name"]: entry["metadata"]["annotations"]["bench/value"]
                 for entry in self.cluster.list("/api/v1/namespaces/default/serviceaccounts")
                 if entry["metadata"]["name"].startswith("bench-")
-            ],
+            },
         }
 
 
@@ -255,12 +269,13 @@ def _tag(tags: list[dict[str, str]]) -> str:
     return next(tag["Value"] for tag in tags if tag["Key"] == "value")
 
 
-def lost(found: dict[str, list[str]], value: str | None) -> int:
-    """How many resources are missing, too many, or don't have the value; None means there should be none."""
+def lost(found: dict[str, dict[str, str]], word: str | None) -> int:
+    """How many resources are missing, too many, or carry another value; None means there should be none."""
     total = 0
     for kind, count in COUNTS.items():
-        right = sum(entry == value for entry in found[kind])
-        total += len(found[kind]) if value is None else abs(count - right) + len(found[kind]) - right
+        wanted = {} if word is None else {name_of(i): value_of(word, i) for i in range(count)}
+        names = wanted.keys() | found[kind].keys()
+        total += sum(found[kind].get(name) != wanted.get(name) for name in names)
     return total
 
 
@@ -313,11 +328,14 @@ def load(ground: Ground, world: World) -> dict[str, Any]:
             def of(resource: Resource) -> Plugin:
                 return plugins[resource.kind.partition(":")[0]]
 
-            def create(resource: Resource, value: str = first) -> None:
-                of(resource).create(resource, inputs(resource.kind, resource.index, value))
+            def asked(resource: Resource, word: str) -> Properties:
+                return inputs(resource.kind, resource.index, value_of(word, resource.index))
 
-            def update(resource: Resource, value: str = second) -> None:
-                of(resource).update(resource, inputs(resource.kind, resource.index, value))
+            def create(resource: Resource, word: str = first) -> None:
+                of(resource).create(resource, asked(resource, word))
+
+            def update(resource: Resource, word: str = second) -> None:
+                of(resource).update(resource, asked(resource, word))
 
             def delete(resource: Resource) -> None:
                 of(resource).delete(resource)
@@ -484,14 +502,14 @@ def main() -> int:
     file = RESULTS / f"stand_ins-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     file.write_text(json.dumps(result, indent=2) + "\n")
     found = {
-        "overhead_ms": result["overhead"]["median_ms"],
+        "overhead_ms": result["overhead"]["worst_median_ms"],
         "peak_mb": max(result["load"]["peak_mb"].values()),
         "growth_mb": max(result["load"]["growth_mb"].values()),
         "lost_updates": result["load"]["lost_updates"],
     }
     for name, aim in AIMS.items():
         print(f"{name:16} {found[name]:>12}   at most {aim}")
-    print(f"the kind and operation with the largest median: {result['overhead']['worst_median_ms']} ms")
+    print(f"the median of all operations: {result['overhead']['median_ms']} ms")
     print(file)
     return 1 if any(found[name] > aim for name, aim in AIMS.items()) else 0
 

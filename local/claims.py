@@ -96,13 +96,15 @@ def claimed(instance: Instance) -> Iterator[None]:
         _refuse_another(instance, at_work=False)
         if _read(file) != own:
             write_atomically(file, own)
-        with contextlib.suppress(OSError):  # a full disk must not keep anybody from `make down`
+        # A cache on a full or read-only disk must not keep anybody from `make down`.
+        with contextlib.suppress(OSError):
             if _read(_note(instance)) != own:
                 write_atomically(_note(instance), own)
         yield
     finally:
         if not _keeps_something(instance):
-            _note(instance).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                _note(instance).unlink()
         if _is(instance.run, folder) and _read(file) == own and not _started(instance):
             file.unlink()
             with contextlib.suppress(OSError):  # what else is there is not a claim's

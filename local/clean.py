@@ -17,9 +17,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 STATE = ".plinth"
 VENV = ".venv"
 MADE_BY = ".plinth-made-by"
-"""In a virtual environment of ours; one without it is the person's."""
+"""In a virtual environment of ours, from its first moment on; one without it is the person's."""
+ASIDE = ".venv.aside"
+"""Where one of ours goes to be removed: its mark must not go before the rest does."""
 
 MADE = (
+    ASIDE,
     ".venv.lock",
     "plinth.egg-info",
     ".hypothesis",
@@ -54,7 +57,7 @@ def clean(checkout: Path) -> list[str]:
     removed = []
     for path in _made(checkout):
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            shutil.rmtree(path.rename(checkout / ASIDE) if path.name == VENV else path)
         else:
             path.unlink()
         removed.append(path.relative_to(checkout).as_posix())

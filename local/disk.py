@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from local import images, toolchain
 from local.claims import claims, images_in_use, tools_in_use
+from local.errors import LocalError
 from local.images.housekeeping import disk_usage
 from local.toolchain.gocaches import GoCaches
 
@@ -68,14 +69,16 @@ def keep_within_bounds(instance: Instance, built: Iterable[BuiltImage], progress
     Args:
         instance: whose `make up` has just succeeded.
         built: its images.
-        progress: told what was freed.
-
-    Raises:
-        LocalError: the cache can't be written.
+        progress: told what was freed, or why nothing could be. Everything is up by now, and a cache that
+            can't be written, such as a read-only one that machines share, serves all the same.
     """
     others = claims(instance)
-    freed = images.prune(instance.cache, built, progress, images_in_use(others))
-    freed += toolchain.prune(instance.cache, progress, in_use=tools_in_use(others))
+    freed = 0
+    try:
+        freed += images.prune(instance.cache, built, progress, images_in_use(others))
+        freed += toolchain.prune(instance.cache, progress, in_use=tools_in_use(others))
+    except (LocalError, OSError) as error:
+        progress.say(f"cache: not kept within its bounds, which costs nothing but space: {error}")
     if freed:
         progress.say(f"cache: {gigabytes(freed)} freed that nothing needs any more")
 

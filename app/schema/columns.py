@@ -13,7 +13,7 @@ class Role(StrEnum):
     FEATURE = "feature"
     """Given to the model."""
     MONITORED = "monitored"
-    """Accepted and recorded for fairness, never given to the model."""
+    """Never given to the model. Training gives figures by its groups; serving checks it and discards it."""
     LABEL = "label"
     """The outcome, or part of it: known only afterwards."""
     BASELINE = "baseline"
@@ -40,7 +40,8 @@ class Number(Column):
     """A measurement or a count.
 
     The limits say what is possible in a living adult (or on the scale's own definition), not what was seen
-    in a sample: a value outside them is a mistake in unit, device or typing, whoever the patient is.
+    in a sample: a value outside them is a mistake in unit, device or typing, whoever the patient is. A value
+    within them can still be one: bilirubin in micromoles mostly looks like a sick patient's milligrams.
     """
 
     unit: str = ""
@@ -53,19 +54,20 @@ class Number(Column):
         """Read a cell of a file.
 
         Raises:
-            ValueError: it is not a number, or an impossible one; the text says which limit it breaks.
+            ValueError: it is not a number, or an impossible one; the text says which limit it breaks, and not
+                the value, which is a patient's.
         """
         try:
             value = float(text)
         except ValueError:
-            raise ValueError(f"{text!r} is not a number") from None
+            raise ValueError("not a number") from None
         if not math.isfinite(value):
-            raise ValueError(f"{text!r} is not a finite number")
+            raise ValueError("not a finite number")
         if not self.lowest <= value <= self.highest:
             unit = f" {self.unit}" if self.unit else ""
-            raise ValueError(f"{text} is outside {self.lowest:g} to {self.highest:g}{unit}")
+            raise ValueError(f"outside {self.lowest:g} to {self.highest:g}{unit}")
         if self.whole and value != int(value):
-            raise ValueError(f"{text} is not a whole number")
+            raise ValueError("not a whole number")
         return value
 
 
@@ -79,8 +81,8 @@ class Category(Column):
         """Read a cell of a file.
 
         Raises:
-            ValueError: it is not one of the values; the text names them.
+            ValueError: it is not one of the values; the text names them, and not what stands there.
         """
         if text not in self.values:
-            raise ValueError(f"{text!r} is not one of {', '.join(self.values)}")
+            raise ValueError(f"not one of {', '.join(self.values)}")
         return text

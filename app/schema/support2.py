@@ -56,9 +56,10 @@ FEATURES: tuple[Number | Category, ...] = (
     _number("resp", "respiration rate", "breaths/min", 0, 150),
     _number("temp", "body temperature", "degrees Celsius", 13, 47),
     _number("pafi", "PaO2/FiO2 ratio", "mmHg", 0, 1500),
+    # No blood has 10 g/dL of albumin, but two rows of the study have; so grams per litre are not told apart.
     _number("alb", "serum albumin", "g/dL", 0, 40),
     _number("bili", "bilirubin", "mg/dL", 0, 150),
-    _number("crea", "serum creatinine", "mg/dL", 0, 100),
+    _number("crea", "serum creatinine", "mg/dL", 0, 40),
     _number("sod", "serum sodium", "mEq/L", 80, 240),
     _number("ph", "arterial pH", "", 6, 8.5),
     _number("glucose", "serum glucose", "mg/dL", 0, 3000),

@@ -14,7 +14,7 @@ from app.serve.logs import configure_logs
 from app.serve.readiness import Readiness
 from app.serve.server import DrainingServer
 from app.serve.settings import ServingSettings, read_settings
-from app.settings import STATUS_MISCONFIGURED, SettingsError
+from app.settings import STATUS_MISCONFIGURED, SettingsError, explain
 from app.storage import BucketStore, FolderStore
 
 
@@ -42,30 +42,38 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _local_settings(options: argparse.Namespace) -> ServingSettings:
+    # A local run's version is a digest of its data and hyperparameters: models of the same ones share it.
     found = {
-        str(manifest["version"]): manifest
+        (manifest["model"], manifest["version"]): manifest
         for path in sorted(options.local.glob("models/*/*/manifest.json"))
         for manifest in (json.loads(path.read_text()),)
     }
-    if options.version:
-        found = {version: manifest for version, manifest in found.items() if version == options.version}
-    if len(found) != 1:
+    wanted = [
+        (model, version)
+        for model, version in found
+        if options.model in {None, model} and options.version in {None, version}
+    ]
+    if len(wanted) != 1:
         raise SettingsError(
-            f"{options.local} holds {', '.join(found) or 'no version'}; exactly one can be served. Name it "
-            "with --version, or make one with `python -m app.train --local FILE --output FOLDER`."
+            f"{options.local} holds {', '.join(map(' '.join, found)) or 'no version'}; exactly one can be "
+            "served. Name it with --model and --version, or make one with "
+            "`python -m app.train --local FILE --output FOLDER`."
         )
-    (version, manifest) = found.popitem()
-    return ServingSettings(
-        model=manifest["model"],
-        model_version=version,
-        artifact_sha256=manifest["artifact"]["sha256"],
-        artifact_bucket="local",
-        scratch=options.local / "verified",
-        host="127.0.0.1",
-        port=options.port,
-        metrics_port=options.metrics_port,
-        drain_seconds=0,
-    )
+    model, version = wanted[0]
+    try:
+        return ServingSettings(
+            model=model,
+            model_version=version,
+            artifact_sha256=found[model, version]["artifact"]["sha256"],
+            artifact_bucket="local",
+            scratch=options.local / "verified",
+            host="127.0.0.1",
+            port=options.port,
+            metrics_port=options.metrics_port,
+            drain_seconds=0,
+        )
+    except ValueError as error:
+        raise SettingsError(explain(error)) from error
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -74,7 +82,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         description="Serve a model. Without --local, the environment names it (app/contract.py).",
     )
     parser.add_argument("--local", type=Path, metavar="FOLDER", help="what `app.train --local` wrote")
-    parser.add_argument("--version", help="needed if the folder holds several")
+    parser.add_argument("--model", help="needed if the folder holds several models")
+    parser.add_argument("--version", help="needed if it holds several versions")
     parser.add_argument("--port", type=int, default=SERVING_PORT)
     parser.add_argument("--metrics-port", type=int, default=METRICS_PORT)
     return parser.parse_args(arguments)

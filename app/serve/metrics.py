@@ -37,11 +37,14 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # has no types; doubles what is scraped
         self.registry = CollectorRegistry()
         self._requests = Counter(
-            "plinth_http_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
+            "plinth_http_requests",
+            "Requests answered; status 499: the caller hung up while sending, and got no answer",
+            ("method", "route", "status"),
+            registry=self.registry,
         )
         self._seconds = Histogram(
             "plinth_http_request_duration_seconds",
-            "Time from request to answer",
+            "Time from request to answer, or until the caller hung up",
             ("route",),
             buckets=LATENCY_BUCKETS,
             registry=self.registry,
@@ -62,7 +65,7 @@ class Metrics:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request."""
+        """Count a request that is over."""
         key = (method, route, status)
         children = self._children.get(key)
         if children is None:

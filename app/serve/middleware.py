@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 
-from app.serve.problems import INTERNAL, respond
+from app.serve.problems import INTERNAL, LOGGED, respond, route_of
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-UNMATCHED = "unmatched"
-"""Route label of unknown paths: labels are a closed list, whatever callers ask for."""
 METHODS = frozenset({"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CLIENT_CLOSED_REQUEST = 499
+"""The caller hung up before its body was whole: nginx's convention, counted and never sent."""
 HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -58,18 +59,14 @@ class Edge:
 
         try:
             await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            status = CLIENT_CLOSED_REQUEST
         except Exception:
-            log.exception("request_failed", method=scope["method"], route=_route(scope))
+            log.exception("request_failed", method=scope["method"], route=route_of(scope))
             if status:
                 raise  # too late for another answer: the connection has to break
-            answer = respond(
-                scope["path"], INTERNAL, "The request could not be answered; it has been logged."
-            )
+            answer = respond(scope["path"], INTERNAL, LOGGED)
             await answer(scope, receive, sending)
         finally:
             method = scope["method"] if scope["method"] in METHODS else "other"
-            self._metrics.observe_request(method, _route(scope), status, time.perf_counter() - began)
-
-
-def _route(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", UNMATCHED)
+            self._metrics.observe_request(method, route_of(scope), status, time.perf_counter() - began)

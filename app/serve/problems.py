@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +17,12 @@ from app.serve import errors
 if TYPE_CHECKING:
     from fastapi import Request
     from starlette.exceptions import HTTPException
+    from starlette.types import Scope
 
+log = structlog.get_logger(__name__)
+
+UNMATCHED = "unmatched"
+"""Route label of unknown paths: labels are a closed list, whatever callers ask for."""
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -44,6 +50,7 @@ KINDS: dict[type[AppError], Kind] = {
     errors.NotReadyError: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "The service is not ready"),
 }
 INTERNAL = Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The service failed")
+LOGGED = "The request could not be answered; it has been logged."
 
 
 class FieldProblem(BaseModel):
@@ -91,7 +98,16 @@ class Problem(BaseModel):
 def answer_error(request: Request, error: Exception) -> Response:
     """The one handler of `AppError`."""
     kind = KINDS.get(type(error), INTERNAL) if isinstance(error, AppError) else INTERNAL
-    detail = str(error) if kind is not INTERNAL else "The request could not be answered; it has been logged."
+    detail = str(error)
+    if kind is INTERNAL:
+        log.error(
+            "request_failed",
+            method=request.method,
+            route=route_of(request.scope),
+            error=type(error).__name__,
+            reason=detail,
+        )
+        detail = LOGGED
     fields = (
         [asdict(field) for field in error.errors] if isinstance(error, errors.InvalidRequestError) else None
     )
@@ -107,6 +123,11 @@ def answer_http_error(request: Request, error: HTTPException) -> Response:
     }.get(status, status.description)
     kind = Kind(status, status.phrase.lower().replace(" ", "-"), status.phrase)
     return respond(request.url.path, kind, detail, headers=dict(error.headers or {}))
+
+
+def route_of(scope: Scope) -> str:
+    """The route's own pattern, in which no caller's words are."""
+    return getattr(scope.get("route"), "path", UNMATCHED)
 
 
 def respond(

@@ -72,8 +72,8 @@ _FIELDS: Any = {column.name: _field(column) for column in REQUEST_COLUMNS}
 Features: type[BaseModel] = create_model(
     "Features",
     __config__=ConfigDict(extra="forbid", strict=True, frozen=True),
-    __doc__="SUPPORT2's columns by name; null or absent is missing. `race` and `income` are monitored for "
-    "fairness and never given to the model.",
+    __doc__="SUPPORT2's columns by name; null or absent is missing. `race` and `income` are checked, then "
+    "discarded: the model never gets them, and no prediction is recorded.",
     **_FIELDS,
 )
 
@@ -122,7 +122,18 @@ def parse_prediction_request(body: bytes) -> tuple[str, dict[str, Any]]:
 
 
 def refusal(error: ValidationError) -> MalformedBodyError | InvalidRequestError:
-    """What to tell the caller: every refused field with its reason, without the refused values."""
+    """What to tell the caller: every refused field with its reason, without the refused values.
+
+    Of more than `SHOWN_ERRORS` only the number.
+    """
+    if error.error_count() > SHOWN_ERRORS:
+        # Pydantic builds every error or none, and a hostile body has one for every few of its bytes.
+        told = (
+            f"{error.error_count()} fields are wrong or unknown, more than the {SHOWN_ERRORS} that are named"
+        )
+        return InvalidRequestError(
+            (FieldError("body", f"{told}; /openapi.json says what a body may hold", "too_many_errors"),)
+        )
     details = error.errors(include_url=False, include_context=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return MalformedBodyError(f"The body is not valid JSON: {details[0]['msg']}.")
@@ -132,7 +143,7 @@ def refusal(error: ValidationError) -> MalformedBodyError | InvalidRequestError:
             message=_MESSAGES.get(detail["type"], detail["msg"]),
             code=detail["type"],
         )
-        for detail in details[:SHOWN_ERRORS]
+        for detail in details
     )
     return InvalidRequestError(fields)
 

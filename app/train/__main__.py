@@ -15,7 +15,7 @@ from app.settings import STATUS_MISCONFIGURED, SettingsError, explain
 from app.storage import BucketStore, FolderStore
 from app.train.manifest import Run
 from app.train.run import execute
-from app.train.settings import Hyperparameters, read_settings
+from app.train.settings import LocalSettings, read_settings
 
 STATUS_REFUSED = 1
 
@@ -57,23 +57,28 @@ def _train_from_buckets() -> None:
 
 def _train_locally(options: argparse.Namespace) -> None:
     try:
-        hyperparameters = Hyperparameters.model_validate_json(options.hyperparameters)
+        asked = LocalSettings(
+            model=options.model,
+            version=options.version,
+            hyperparameters=options.hyperparameters,
+            threads=options.threads,
+        )
     except ValidationError as error:
         raise SettingsError(explain(error)) from error
     try:
         content = options.local.read_bytes()
     except OSError as error:
         raise SettingsError(f"Can't read the dataset {options.local}: {error.strerror}.") from error
-    inputs = hashlib.sha256(content + hyperparameters.model_dump_json().encode()).hexdigest()
+    inputs = hashlib.sha256(content + asked.hyperparameters.model_dump_json().encode()).hexdigest()
     execute(
         Run(
-            model=options.model,
-            version=options.version or f"local-{inputs[:12]}",
+            model=asked.model,
+            version=asked.version or f"local-{inputs[:12]}",
             dataset_key=options.local.name,
             dataset_sha256=None,
             code_version="local",
-            hyperparameters=hyperparameters,
-            threads=options.threads,
+            hyperparameters=asked.hyperparameters,
+            threads=asked.threads,
         ),
         content,
         FolderStore(options.output),

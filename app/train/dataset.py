@@ -59,7 +59,8 @@ def read_dataset(content: bytes, expected_sha256: str | None = None) -> Dataset:
     """Read a gzipped CSV file with SUPPORT2's columns.
 
     Raises:
-        DatasetError: the digest, the header or any cell is wrong; nothing is dropped or repaired.
+        DatasetError: the digest, the header or any cell is wrong; nothing is dropped or
+            repaired. The text says where, and never what stands there: it goes into logs.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     if expected_sha256 is not None and sha256 != expected_sha256:
@@ -71,10 +72,16 @@ def read_dataset(content: bytes, expected_sha256: str | None = None) -> Dataset:
         lines = gzip.decompress(content).decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DatasetError(f"The dataset is not gzipped UTF-8 text: {error}.") from error
-    reader = csv.reader(io.StringIO(lines, newline=""))
-    header = next(reader, [])
-    _check_header(header)
-    records = _read_rows(header, reader)
+    reader = csv.reader(io.StringIO(lines, newline=""), strict=True)
+    try:
+        header = next(reader, [])
+        _check_header(header)
+        records = _read_rows(header, reader)
+    except csv.Error as error:
+        raise DatasetError(
+            f"The dataset is not CSV at line {reader.line_num}: {error}. A quotation mark is opened and not "
+            "closed there or before it, or stands inside a cell; correct the file."
+        ) from error
     return Dataset(
         sha256=sha256,
         features=np.array([encode(record) for record in records], dtype=np.float32),
@@ -91,14 +98,13 @@ def read_dataset(content: bytes, expected_sha256: str | None = None) -> Dataset:
 
 
 def _check_header(header: Sequence[str]) -> None:
-    duplicated = sorted({name for name in header if header.count(name) > 1})
-    missing = [name for name in COLUMNS if name not in header]
-    unknown = [name for name in header if name not in COLUMNS]
-    problems = [
-        f"{what}: {', '.join(map(repr, names))}"
-        for what, names in (("missing", missing), ("unknown", unknown), ("twice", duplicated))
-        if names
-    ]
+    # What is not known is told by its place: without a header, these are the first patient's values.
+    found = {
+        "missing": [name for name in COLUMNS if name not in header],
+        "twice": [name for name in COLUMNS if header.count(name) > 1],
+        "unknown, by place": [str(place) for place, name in enumerate(header, 1) if name not in COLUMNS],
+    }
+    problems = [f"{what}: {', '.join(which)}" for what, which in found.items() if which]
     if problems:
         raise DatasetError(
             f"The dataset's header is not SUPPORT2's ({'; '.join(problems)}). "
@@ -114,13 +120,9 @@ def _read_rows(header: Sequence[str], rows: Iterable[list[str]]) -> list[Record]
         if len(row) != len(header):
             problems.append(f"row {number}: {len(row)} cells instead of {len(header)}")
             continue
-        record: Record = {}
-        for name, text in zip(header, row, strict=True):
-            try:
-                record[name] = _cell(name, text)
-            except ValueError as error:
-                problems.append(f"row {number}, column {name!r}: {error}")
-        if len(record) < len(header):
+        record, bad = _read_row(header, row)
+        if bad:
+            problems += [f"row {number}, {problem}" for problem in bad]
             continue
         first = seen.setdefault(record[IDENTIFIER.name], number)
         if first != number:
@@ -138,6 +140,18 @@ def _read_rows(header: Sequence[str], rows: Iterable[list[str]]) -> list[Record]
             "header):\n  " + "\n  ".join(listed) + "\nCorrect the rows or take them out of the file."
         )
     return records
+
+
+def _read_row(header: Sequence[str], row: Sequence[str]) -> tuple[Record, list[str]]:
+    """The row's values, and what is wrong with the others."""
+    record: Record = {}
+    problems: list[str] = []
+    for name, text in zip(header, row, strict=True):
+        try:
+            record[name] = _cell(name, text)
+        except ValueError as error:
+            problems.append(f"column {name!r}: {error}")
+    return record, problems
 
 
 def _cell(name: str, text: str) -> str | float | None:

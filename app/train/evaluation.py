@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
+from app.schema import FEATURES
 from app.train.figures import Calibration, Comparison, auc, brier, calibrate, compare
 from app.train.model import fit_model
 
@@ -37,6 +38,26 @@ class Subgroup:
 
 
 @dataclass(frozen=True)
+class Without:
+    """How the model does where nobody has a value of one feature."""
+
+    feature: str
+    auc: float
+    brier: float
+    mean_probability: float
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Out-of-fold probabilities, in the order of the rows."""
+
+    scores: NDArray[np.float64]
+    """One for each row."""
+    without: NDArray[np.float64]
+    """Features by rows: the same models' scores with that feature blanked."""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What cross-fitting found."""
 
@@ -49,22 +70,37 @@ class Evaluation:
     brier: float
     calibration: Calibration
     subgroups: tuple[Subgroup, ...]
+    without: tuple[Without, ...]
+    """For each feature, in their order."""
+    average_brier: float
+    """Brier score of telling everybody the average."""
 
 
-def cross_fit(dataset: Dataset, parameters: Hyperparameters) -> NDArray[np.float64]:
-    """Out-of-fold probabilities, in the order of the rows; the split is stratified and seeded."""
+def cross_fit(dataset: Dataset, parameters: Hyperparameters) -> CrossFitted:
+    """Score every row by a model that has not seen it; the split is stratified and seeded."""
     folds = StratifiedKFold(parameters.folds, shuffle=True, random_state=parameters.seed)
-    scores = np.empty(dataset.rows)
+    scores, without = np.empty(dataset.rows), np.empty((len(FEATURES), dataset.rows))
     for seen, unseen in folds.split(dataset.features, dataset.labels):
         model = fit_model(parameters, dataset.features[seen], dataset.labels[seen])
-        scores[unseen] = model.predict_proba(dataset.features[unseen])[:, 1]
-    return scores
+        rows = dataset.features[unseen]
+        scores[unseen] = model.predict_proba(rows)[:, 1]
+        each = _without_each(rows)
+        without[:, unseen] = model.predict_proba(each)[:, 1].reshape(len(FEATURES), len(rows))
+    return CrossFitted(scores, without)
 
 
-def evaluate(dataset: Dataset, scores: NDArray[np.float64], parameters: Hyperparameters) -> Evaluation:
+def _without_each(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows once for each feature, with that feature blanked, one block below the other."""
+    blocks = np.repeat(features[np.newaxis], features.shape[1], axis=0)
+    for place, block in enumerate(blocks):
+        block[:, place] = np.nan
+    return blocks.reshape(-1, features.shape[1])
+
+
+def evaluate(dataset: Dataset, fitted: CrossFitted, parameters: Hyperparameters) -> Evaluation:
     """All figures of cross-fitted scores."""
     known = ~np.isnan(dataset.baseline)
-    labels = dataset.labels
+    labels, scores = dataset.labels, fitted.scores
     return Evaluation(
         comparison=compare(
             labels[known],
@@ -79,6 +115,11 @@ def evaluate(dataset: Dataset, scores: NDArray[np.float64], parameters: Hyperpar
         brier=brier(labels, scores),
         calibration=calibrate(labels, scores),
         subgroups=tuple(_subgroups(dataset, scores)),
+        without=tuple(
+            Without(column.name, auc(labels, own), brier(labels, own), float(own.mean()))
+            for column, own in zip(FEATURES, fitted.without, strict=True)
+        ),
+        average_brier=brier(labels, np.full(len(labels), labels.mean())),
     )
 
 

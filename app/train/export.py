@@ -14,7 +14,7 @@ from skl2onnx.common.data_types import FloatTensorType
 
 from app.artifact import FEATURES_KEY, INPUT_NAME, OUTPUT_NAME, PARITY_TOLERANCE, SELF_CHECK_KEY
 from app.errors import AppError
-from app.schema import FEATURES, feature_spec
+from app.schema import FEATURES, encode, feature_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,13 +43,13 @@ class Parity:
     """The same, with half of all values blanked."""
 
 
-def export(model: Any, features: NDArray[np.float32], sample: Mapping[str, Any]) -> bytes:  # noqa: ANN401 - scikit-learn has no types
+def export(model: Any, sample: Mapping[str, Any]) -> bytes:  # noqa: ANN401 - scikit-learn has no types
     """The ONNX file of a fitted model.
 
     Args:
         model: a fitted classifier over the encoded features.
-        features: the rows it was fitted on; the first one becomes the self-check.
-        sample: the first row's features by name, as a request would carry them.
+        sample: the self-check's features by name, as a request would carry them; nobody's own, as the
+            artifact goes wherever the model is served.
     """
     converted = to_onnx(
         model,
@@ -62,7 +62,8 @@ def export(model: Any, features: NDArray[np.float32], sample: Mapping[str, Any])
     converted.producer_name = converted.producer_version = converted.domain = converted.doc_string = ""
     converted.graph.doc_string = ""
     _replace(converted.opset_import, sorted(converted.opset_import, key=lambda opset: opset.domain))
-    probability = round(float(model.predict_proba(features[:1])[0, 1]), PROBABILITY_DIGITS)
+    row = np.array([encode(sample)], dtype=np.float32)
+    probability = round(float(model.predict_proba(row)[0, 1]), PROBABILITY_DIGITS)
     for key, value in (
         (FEATURES_KEY, feature_spec()),
         (SELF_CHECK_KEY, {"record": dict(sample), "probability": probability}),

@@ -6,17 +6,22 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.schema import FEATURES
+import numpy as np
+
+from app.schema import FEATURES, Category
 from app.train.dataset import DatasetError
 from app.train.evaluation import cross_fit, evaluate
 from app.train.export import export, verify_parity
 from app.train.model import fit_model
 
 if TYPE_CHECKING:
-    from app.train.dataset import Dataset
+    from app.train.dataset import Dataset, Record
     from app.train.evaluation import Evaluation
     from app.train.export import Parity
     from app.train.settings import Hyperparameters
+
+MEDIAN_DECIMALS = 1
+"""Digits that the typical record's numbers keep."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,22 @@ def train(dataset: Dataset, parameters: Hyperparameters) -> Trained:
         )
     evaluation = evaluate(dataset, cross_fit(dataset, parameters), parameters)
     model = fit_model(parameters, dataset.features, dataset.labels)
-    sample = {column.name: dataset.records[0][column.name] for column in FEATURES}
-    artifact = export(model, dataset.features, sample)
+    artifact = export(model, typical_record(dataset))
     parity = verify_parity(model, artifact, dataset.features, parameters.seed)
     return Trained(artifact, hashlib.sha256(artifact).hexdigest(), evaluation, parity)
+
+
+def typical_record(dataset: Dataset) -> Record:
+    """A record that nobody has, for the artifact to be checked with: artifacts go where patients may not.
+
+    Numbers are medians, categories the first of their list, and what is missing most often is missing.
+    """
+    medians = np.nanmedian(dataset.features, axis=0)
+    record: Record = {
+        column.name: column.values[0]
+        if isinstance(column, Category)
+        else float(round(median, 0 if column.whole else MEDIAN_DECIMALS))
+        for column, median in zip(FEATURES, medians.tolist(), strict=True)
+    }
+    record[FEATURES[int(np.isnan(dataset.features).sum(axis=0).argmax())].name] = None
+    return record

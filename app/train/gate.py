@@ -1,4 +1,4 @@
-"""Whether a trained model may be published: better than the published baseline, beyond chance."""
+"""Whether a trained model may be published: better than the baseline, and of use where a value is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMPARED_EVENTS = 100
 
 
 class GateError(AppError):
-    """The model is not shown to be better than the baseline, so it is held back."""
+    """The model is not shown to be good enough, so it is held back."""
 
 
 def require_better_than_baseline(evaluation: Evaluation) -> None:
@@ -38,4 +38,22 @@ def require_better_than_baseline(evaluation: Evaluation) -> None:
                 f"Held: the gain in {name} over the published baseline is {gain.value:.4f} "
                 f"[{gain.low:.4f}, {gain.high:.4f}] on {evaluation.compared_rows} cross-fitted rows, which "
                 f"{undecided}. Nothing is published; change the hyperparameters or the features."
+            )
+
+
+def require_sense_without_each_feature(evaluation: Evaluation) -> None:
+    """Pass only if a record that lacks any one value is told more than the average would tell.
+
+    Any feature may be absent in a request, however rarely it is in the dataset.
+
+    Raises:
+        GateError: without some feature the scores are no better than one probability for everybody.
+    """
+    average = evaluation.average_brier
+    for figure in evaluation.without:
+        if not figure.brier < average:  # also when it is NaN
+            raise GateError(
+                f"Held: with {figure.feature} missing, the Brier score is {figure.brier:.4f}; the average "
+                f"told to everybody has {average:.4f}. A record without it would be told worse than nothing. "
+                "Nothing is published; raise blanked_share, so that the model learns from rows that lack it."
             )

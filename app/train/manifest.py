@@ -79,6 +79,8 @@ def describe(run: Run, dataset: Dataset, trained: Trained) -> dict[str, Any]:
             "all_rows": {"auc": evaluation.auc, "brier": evaluation.brier},
             "calibration": asdict(evaluation.calibration),
             "subgroups": [asdict(subgroup) for subgroup in evaluation.subgroups],
+            "without": [asdict(figure) for figure in evaluation.without],
+            "average_brier": evaluation.average_brier,
         },
         "parity": {**asdict(trained.parity), "tolerance": PARITY_TOLERANCE},
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
@@ -109,6 +111,11 @@ def report(evaluation: Evaluation) -> str:
     lines.append(
         f"Calibration  slope {calibration.slope:.3f}, intercept {calibration.intercept:+.3f}, "
         f"expected error {calibration.expected_error:.4f}"
+    )
+    worst = max(evaluation.without, key=lambda figure: figure.brier)
+    lines.append(
+        f"Without one feature, at worst {worst.feature}: AUC {worst.auc:.3f}, Brier {worst.brier:.3f}; "
+        f"the average alone has {evaluation.average_brier:.3f}"
     )
     for group in evaluation.subgroups:
         figures = (

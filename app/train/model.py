@@ -56,7 +56,7 @@ def build_model(parameters: Hyperparameters) -> VotingClassifier:
 def fit_model(
     parameters: Hyperparameters, features: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> VotingClassifier:
-    """A fitted model.
+    """A fitted model, which has seen each row twice: as it is, and with some of its values blanked.
 
     Raises:
         DatasetError: a feature has no value in these rows, so nothing could be learnt or imputed for it.
@@ -67,12 +67,26 @@ def fit_model(
             f"No value of {', '.join(empty)} in the {len(features)} rows of a fold. Train on more rows, with "
             "fewer folds, or take the column out of app/schema/support2.py."
         )
-    model = build_model(parameters).fit(features, labels)
+    model = build_model(parameters).fit(*_with_gaps(parameters, features, labels))
     regression = model.named_estimators_["logistic"].named_steps["regression"]
     for name in ("coef_", "intercept_"):
         # Adding zero turns -0.0 into 0.0, whose bytes differ.
         setattr(regression, name, np.round(getattr(regression, name), COEFFICIENT_DECIMALS) + 0.0)
     return model
+
+
+def _with_gaps(
+    parameters: Hyperparameters, features: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The rows, and a copy of them with values blanked at random.
+
+    Where one row in thousands lacks a number, that one row's outcome decides what all who lack it are told.
+    """
+    if not parameters.blanked_share:
+        return features, labels
+    blank = np.random.default_rng(parameters.seed).random(features.shape) < parameters.blanked_share
+    gaps = np.where(blank, np.float32(np.nan), features)
+    return np.concatenate([features, gaps]), np.concatenate([labels, labels])
 
 
 @contextmanager

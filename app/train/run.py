@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.train.dataset import read_dataset
 from app.train.fitting import train
-from app.train.gate import require_better_than_baseline
+from app.train.gate import require_better_than_baseline, require_sense_without_each_feature
 from app.train.manifest import describe, report
 from app.train.model import bounded_threads
 from app.train.publication import Outcome, publish
@@ -49,6 +49,7 @@ def execute(run: Run, content: bytes, store: Store, say: Callable[[str], None]) 
         f"{trained.parity.largest:.1e}, with half the values blanked {trained.parity.largest_masked:.1e}"
     )
     require_better_than_baseline(trained.evaluation)
+    require_sense_without_each_feature(trained.evaluation)
     outcome = publish(store, describe(run, dataset, trained), trained.artifact)
     say(f"{run.model} {run.version} {outcome}: artifact SHA-256 {trained.sha256}")
     return Result(outcome, trained.sha256)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Json
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.contract import TrainingVariable
 from app.settings import Name, SettingsError, Sha256, Text, explain
+
+Threads = Annotated[int, Field(ge=1, le=64)]
 
 
 class Hyperparameters(BaseModel):
@@ -36,6 +40,10 @@ class Hyperparameters(BaseModel):
     """Inverse of the logistic regression's penalty."""
     logistic_weight: float = Field(default=0.35, ge=0, le=1)
     """Its share in the blended probability; the trees have the rest."""
+    blanked_share: float = Field(default=0.3, ge=0, le=0.9)
+    """Share of the values that are blanked in a second copy of each training row. The study measured nearly
+    everybody's physiology score; without the copy a model never learns what to make of a record that lacks
+    it. 0 learns from the rows alone."""
     bootstrap_samples: int = Field(default=2000, ge=100, le=20000)
     """Resamples behind each confidence interval."""
 
@@ -55,9 +63,20 @@ class TrainingSettings(BaseSettings):
     hyperparameters: Hyperparameters = Field(
         default_factory=Hyperparameters, alias=TrainingVariable.HYPERPARAMETERS
     )
-    threads: int = Field(default=1, ge=1, le=64, alias="PLINTH_THREADS")
+    threads: Threads = Field(default=1, alias="PLINTH_THREADS")
     """OpenMP threads of the boosting; the result is the same for any number. One is fastest wherever cores
     are shared, because the others wait for the slowest at every split."""
+
+
+class LocalSettings(BaseModel):
+    """What a person asks for on their own machine."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: Name
+    version: Name | None
+    hyperparameters: Json[Hyperparameters]
+    threads: Threads
 
 
 def read_settings() -> TrainingSettings:

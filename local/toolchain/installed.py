@@ -40,7 +40,7 @@ def find(recipe: Recipe, ours: Path, progress: Progress) -> Found | None:
     path = _first_on_path(recipe.binary, ours)
     if path is None:
         return None
-    version = _version_of(path, recipe.installed.arguments)
+    version = version_of(path, recipe.installed.arguments)
     if version is not None and recipe.installed.accepts(version):
         return Found(path, "v" + ".".join(map(str, version)))
     words = ".".join(map(str, version)) if version else "of unknown version"
@@ -72,7 +72,8 @@ def _behind_links(path: Path) -> Path:
     return path
 
 
-def _version_of(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int] | None:
+def version_of(path: Path, arguments: tuple[str, ...]) -> tuple[int, int, int] | None:
+    """What a program says when it is asked by these arguments; None if that is no version."""
     try:
         answer = subprocess.run(  # noqa: S603 - the user's own program, asked for its version
             [str(path), *arguments],

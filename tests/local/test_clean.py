@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,7 @@ OURS = (
     ".venv/.plinth-made-by",
     ".venv/lib/python3.11/site-packages/x/__pycache__/x.pyc",
     ".venv.lock",
+    ".venv.aside/lib/x.py",
     "plinth.egg-info/PKG-INFO",
     ".mypy_cache/3.11/x.json",
     ".pytest_cache/v/x",
@@ -72,6 +74,26 @@ def test_a_virtual_environment_of_the_persons_own_stays(tmp_path: Path) -> None:
     before = listed(tmp_path)
     assert clean(tmp_path) == []
     assert listed(tmp_path) == before
+
+
+def test_a_kill_while_our_virtual_environment_is_removed_does_not_make_it_the_persons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, *OURS)
+
+    def removes_the_mark_and_is_killed(folder: Path) -> None:
+        if (folder / ".plinth-made-by").exists():
+            (folder / ".plinth-made-by").unlink()
+            raise KeyboardInterrupt
+        remove(folder)
+
+    remove = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", removes_the_mark_and_is_killed)
+    with pytest.raises(KeyboardInterrupt):
+        clean(tmp_path)
+    monkeypatch.undo()
+    clean(tmp_path)
+    assert list(tmp_path.glob(".venv*")) == []
 
 
 def test_what_a_link_of_ours_leads_to_stays(tmp_path: Path) -> None:

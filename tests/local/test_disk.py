@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
 from typing import TYPE_CHECKING
 
+import filelock
 import pytest
 
 from local import disk
@@ -97,6 +99,26 @@ def test_an_environment_that_a_reboot_ended_still_uses_its_tools_and_images(inst
     found = claims(instance)
     assert tools_in_use(found) == {tool}
     assert images_in_use(found) == {DIGEST}
+
+
+def test_a_cache_that_can_not_be_written_is_said_and_left_as_it_is(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is up by then: a complete cache on a read-only disk has done what it is there for."""
+    tool = write(instance.cache / "tools" / "helm" / "v2-abc" / "bin" / "helm")
+    (instance.cache / "images").mkdir()
+
+    def refuse(lock: filelock.FileLock, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", lock.lock_file)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    said = io.StringIO()
+    disk.keep_within_bounds(instance, [], Progress(stream=said))
+    assert tool.exists()
+    lines = said.getvalue().splitlines()
+    assert len(lines) == 1
+    assert f"{instance.cache}/images/lock can't be written: Read-only file system" in lines[0]
+    assert "costs nothing but space" in lines[0]
 
 
 def test_a_claim_without_a_checkout_uses_nothing(instance: Instance) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
+from app.serve.errors import InferenceError
 from app.serve.records import EXAMPLE_FEATURES
 
 if TYPE_CHECKING:
@@ -190,6 +191,28 @@ def test_a_failure_of_the_code_is_a_problem_without_details_and_is_logged(
     assert [(entry["event"], entry["route"]) for entry in logs] == [("request_failed", "/v1/predictions")]
     assert 'status="500"' in service.metrics
     assert service.client.get("/v2/health/live").status_code == HTTPStatus.OK
+
+
+def test_a_model_that_gives_no_probability_is_a_problem_and_is_logged_with_the_reason(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> float:
+        raise InferenceError("The model gave no finite probability.")
+
+    monkeypatch.setattr("app.serve.inference.Predictor.probability", broken)
+    with capture_logs() as logs:
+        response = service.client.post("/v1/predictions", json=EXAMPLE)
+    assert "finite" not in _problem(response, 500)["detail"]
+    assert logs == [
+        {
+            "event": "request_failed",
+            "log_level": "error",
+            "method": "POST",
+            "route": "/v1/predictions",
+            "error": "InferenceError",
+            "reason": "The model gave no finite probability.",
+        }
+    ]
 
 
 def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None:

@@ -13,7 +13,7 @@ from app.artifact import FEATURES_KEY, SELF_CHECK_KEY
 from app.schema import encode
 from app.serve.errors import ArtifactError
 from app.serve.inference import Predictor
-from app.train.model import build_model
+from app.train.model import fit_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ def _set_metadata(key: str, value: Any) -> Callable[[onnx.ModelProto], None]:
 def test_serving_scores_as_training_did(
     predictor: Predictor, dataset: Dataset, tiny_hyperparameters: Hyperparameters
 ) -> None:
-    model = build_model(tiny_hyperparameters).fit(dataset.features, dataset.labels)
+    model = fit_model(tiny_hyperparameters, dataset.features, dataset.labels)
     expected = model.predict_proba(dataset.features)[:, 1]
     one_by_one = [predictor.probability(record) for record in dataset.records[:100]]
     assert np.abs(one_by_one - expected[:100]).max() <= 1e-4

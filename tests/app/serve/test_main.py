@@ -25,6 +25,9 @@ from app.serve.records import EXAMPLE_FEATURES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from app.serve.server import DrainingServer
+    from app.storage import FolderStore
+
 ROOT = Path(__file__).parents[3]
 PATIENT = "patient-4711"
 EXAMPLE = {"patient_id": PATIENT, "features": EXAMPLE_FEATURES}
@@ -174,18 +177,69 @@ def test_a_taken_metrics_port_ends_it_with_an_error(
     assert variables["PLINTH_LISTEN_METRICS"] in found.stdout + found.stderr
 
 
+def _publish(store: FolderStore, model: str, version: str, sha256: str) -> None:
+    manifest = {"model": model, "version": version, "artifact": {"sha256": sha256}}
+    store.create(manifest_key(model, version), json.dumps(manifest).encode(), "application/json")
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[DrainingServer]:
+    """The servers that would run, none of which does."""
+    servers: list[DrainingServer] = []
+
+    def run(server: DrainingServer) -> None:
+        servers.append(server)
+
+    monkeypatch.setattr("app.serve.__main__.DrainingServer.run", run)
+    make_no_logs: Callable[[], None] = lambda: None  # noqa: E731 - the test's own output stays readable
+    monkeypatch.setattr("app.serve.__main__.configure_logs", make_no_logs)
+    return servers
+
+
 def test_a_person_serves_a_folder(
-    published: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    published: Any, capsys: pytest.CaptureFixture[str], served: list[DrainingServer]
 ) -> None:
     assert main(["--local", str(published.folder)]) == 2
     assert "no version" in capsys.readouterr().err
-    manifest = {"model": "tiny", "version": "v1", "artifact": {"sha256": published.sha256}}
-    published.store.create(manifest_key("tiny", "v1"), json.dumps(manifest).encode(), "application/json")
-    served: list[Any] = []
-    monkeypatch.setattr(
-        "app.serve.__main__.DrainingServer.run", lambda server: served.append(server.config.host)
-    )
-    make_no_logs: Callable[[], None] = lambda: None  # noqa: E731 - the test's own output stays readable
-    monkeypatch.setattr("app.serve.__main__.configure_logs", make_no_logs)
+    _publish(published.store, "tiny", "v1", published.sha256)
     assert main(["--local", str(published.folder)]) == 0
-    assert served == ["127.0.0.1"]
+    assert [server.config.host for server in served] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(("option", "setting"), [("--port", "port"), ("--metrics-port", "metrics_port")])
+def test_an_impossible_port_of_a_folder_s_server_is_named_and_exits_with_two(
+    published: Any,
+    capsys: pytest.CaptureFixture[str],
+    served: list[DrainingServer],
+    option: str,
+    setting: str,
+) -> None:
+    _publish(published.store, "tiny", "v1", published.sha256)
+    assert main(["--local", str(published.folder), option, "99999"]) == 2
+    assert f" {setting}: Input should be less than or equal to 65535" in capsys.readouterr().err
+    assert not served
+
+
+def test_of_several_models_in_a_folder_the_one_that_is_named_is_served(
+    published: Any, capsys: pytest.CaptureFixture[str], served: list[DrainingServer]
+) -> None:
+    digests = {("tiny", "v1"): "1" * 64, ("other", "v1"): "2" * 64, ("other", "v2"): "3" * 64}
+    for (model, version), sha256 in digests.items():
+        _publish(published.store, model, version, sha256)
+    folder = ["--local", str(published.folder)]
+    for named in ([], ["--version", "v1"], ["--model", "other"], ["--model", "tiny", "--version", "v2"]):
+        assert main([*folder, *named]) == 2
+        printed = capsys.readouterr().err
+        assert "other v1, other v2, tiny v1" in printed
+        assert "--model and --version" in printed
+    assert not served
+    for named, labels in (
+        (["--version", "v2"], {"model": "other", "version": "v2"}),
+        (["--model", "tiny"], {"model": "tiny", "version": "v1"}),
+        (["--model", "other", "--version", "v1"], {"model": "other", "version": "v1"}),
+    ):
+        assert main([*folder, *named]) == 0
+        sha256 = digests[labels["model"], labels["version"]]
+        application: Any = served.pop().config.app
+        metrics = application.user_middleware[0].kwargs["metrics"]
+        assert metrics.registry.get_sample_value("plinth_model_info", {**labels, "sha256": sha256})

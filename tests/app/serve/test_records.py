@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.schema import REQUEST_COLUMNS, Category, Number
 from app.serve.errors import InvalidRequestError, MalformedBodyError
-from app.serve.records import EXAMPLE_FEATURES, PredictionRequest, parse_prediction_request
+from app.serve.records import EXAMPLE_FEATURES, SHOWN_ERRORS, PredictionRequest, parse_prediction_request
 
 NUMBERS = [column for column in REQUEST_COLUMNS if isinstance(column, Number)]
 NEARLY_WHOLE = (1e-10, 1e-6)
@@ -128,6 +128,16 @@ def test_every_wrong_field_is_named_at_once() -> None:
     }
 
 
+def test_of_more_wrong_fields_than_any_record_has_only_the_number_is_told() -> None:
+    few = {f"k{number}": 0 for number in range(SHOWN_ERRORS)}
+    assert _refused(_body(few)) == {f"features.{name}" for name in few}
+    with pytest.raises(InvalidRequestError) as refusal:
+        parse_prediction_request(_body(few, extra=1))
+    (error,) = refusal.value.errors
+    assert error.field == "body"
+    assert error.message.startswith(f"{SHOWN_ERRORS + 1} fields are wrong or unknown")
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" + "0" * 400])
 def test_what_is_no_finite_number_is_refused(number: str) -> None:
     body = f'{{"patient_id": "p", "features": {{"hrt": {number}}}}}'.encode()
@@ -181,3 +191,8 @@ def test_the_request_documents_unit_and_limits_of_each_feature() -> None:
     schema = PredictionRequest.model_json_schema()["$defs"]["Features"]["properties"]
     assert "years" in schema["age"]["description"]
     assert schema["age"]["anyOf"][0]["maximum"] == 120
+
+
+def test_the_request_documents_that_race_and_income_are_discarded() -> None:
+    description = PredictionRequest.model_json_schema()["$defs"]["Features"]["description"]
+    assert "`race` and `income` are checked, then discarded" in description

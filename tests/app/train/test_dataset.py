@@ -69,6 +69,33 @@ def test_a_bad_cell_is_named_by_column_and_row(
     assert f"row 7, column '{column}'" in str(refusal.value)
 
 
+def test_what_stands_in_a_cell_is_never_told(make_dataset: MakeDataset) -> None:
+    for column, value in (("sex", "Jane Doe"), ("age", "987.5"), ("adls", "2.125"), ("hrt", "fast")):
+        with pytest.raises(DatasetError) as refusal:
+            read_dataset(make_dataset(20, _set(7, column, value)))
+        assert value not in str(refusal.value)
+
+
+def test_the_first_patient_is_not_told_where_the_header_is_missing(make_dataset: MakeDataset) -> None:
+    with pytest.raises(DatasetError, match="unknown, by place: 1, 2, 3") as refusal:
+        read_dataset(make_dataset(20, lambda table: table.pop(0)))
+    for value in ("62.85", "Lung Cancer", "male"):
+        assert value not in str(refusal.value)
+
+
+def test_a_stray_quotation_mark_is_told_by_its_line(make_dataset: MakeDataset) -> None:
+    for rows in (20, 800):
+        text = gzip.decompress(make_dataset(rows)).decode().replace("Lung Cancer", '"Lung Cancer', 1)
+        with pytest.raises(DatasetError, match="quotation mark"):
+            read_dataset(gzip.compress(text.encode()))
+
+
+def test_creatinine_in_micromoles_is_refused(make_dataset: MakeDataset) -> None:
+    """As most European laboratories send it: 97 is a healthy person's, and nobody's in mg/dL."""
+    with pytest.raises(DatasetError, match="outside"):
+        read_dataset(make_dataset(20, _set(7, "crea", "97")))
+
+
 def test_every_bad_cell_is_counted(make_dataset: MakeDataset) -> None:
     def tamper(table: list[list[str]]) -> None:
         for row in table[1:]:
@@ -97,9 +124,9 @@ def test_a_patient_lost_before_day_sixty_has_no_label(make_dataset: MakeDataset)
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda header: header.remove("age"), "missing: 'age'"),
-        (lambda header: header.append("shoe_size"), "unknown: 'shoe_size'"),
-        (lambda header: header.append("age"), "twice: 'age'"),
+        (lambda header: header.remove("age"), "missing: age"),
+        (lambda header: header.append("shoe_size"), "unknown, by place: 38"),
+        (lambda header: header.append("age"), "twice: age"),
     ],
 )
 def test_a_wrong_header_is_named(

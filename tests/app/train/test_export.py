@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from app.schema import FEATURES, Category
 from app.train.export import ParityError, export, verify_parity
 from app.train.fitting import train
-from app.train.model import bounded_threads, build_model
+from app.train.model import bounded_threads, fit_model
 from app.train.settings import Hyperparameters
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_every_row_scores_alike_also_with_gaps_the_data_lacks(trained: Trained) 
 
 
 def test_an_artifact_of_another_model_is_refused(dataset: Dataset, trained: Trained) -> None:
-    other = build_model(_altered(trees=11)).fit(dataset.features, dataset.labels)
+    other = fit_model(_altered(trees=11), dataset.features, dataset.labels)
     with pytest.raises(ParityError, match="nothing is published"):
         verify_parity(other, trained.artifact, dataset.features, seed=1)
 
@@ -39,7 +39,7 @@ def test_an_artifact_of_another_model_is_refused(dataset: Dataset, trained: Trai
 def test_a_tampered_artifact_is_refused(
     dataset: Dataset, trained: Trained, tiny_hyperparameters: Hyperparameters
 ) -> None:
-    model = build_model(tiny_hyperparameters).fit(dataset.features, dataset.labels)
+    model = fit_model(tiny_hyperparameters, dataset.features, dataset.labels)
     verify_parity(model, trained.artifact, dataset.features, seed=1)
     graph = onnx.load_from_string(trained.artifact)
     trees = next(node for node in graph.graph.node if node.op_type == "TreeEnsembleClassifier")
@@ -123,7 +123,7 @@ def test_native_categorical_splits_which_convert_wrongly_are_refused(dataset: Da
     places = [place for place, column in enumerate(FEATURES) if isinstance(column, Category)]
     trees = HistGradientBoostingClassifier(max_iter=50, categorical_features=places, random_state=1)
     model = trees.fit(dataset.features, dataset.labels)
-    artifact = export(model, dataset.features, {})
+    artifact = export(model, {})
     with pytest.raises(ParityError):
         verify_parity(model, artifact, dataset.features, seed=1)
 

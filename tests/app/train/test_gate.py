@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.train.figures import Interval
-from app.train.gate import GateError, require_better_than_baseline
+from app.train.gate import GateError, require_better_than_baseline, require_sense_without_each_feature
 
 if TYPE_CHECKING:
     from app.train.evaluation import Evaluation
@@ -47,3 +47,24 @@ def test_anything_less_than_surely_better_is_held(better: Evaluation, name: str,
 def test_too_few_to_decide_is_held(better: Evaluation, rows: int, deaths: int) -> None:
     with pytest.raises(GateError, match="at least 100"):
         require_better_than_baseline(replace(better, compared_rows=rows, compared_deaths=deaths))
+
+
+@pytest.fixture
+def sensible(trained: Trained) -> Evaluation:
+    without = tuple(replace(figure, brier=0.2) for figure in trained.evaluation.without)
+    return replace(trained.evaluation, without=without, average_brier=0.22)
+
+
+def test_a_model_that_makes_sense_without_each_feature_passes(sensible: Evaluation) -> None:
+    require_sense_without_each_feature(sensible)
+
+
+@pytest.mark.parametrize("brier", [0.27, 0.22, NAN], ids=["worse", "equal", "unknown"])
+def test_a_feature_without_which_the_average_would_do_better_is_named(
+    sensible: Evaluation, brier: float
+) -> None:
+    place = [figure.feature for figure in sensible.without].index("sps")
+    without = list(sensible.without)
+    without[place] = replace(without[place], brier=brier)
+    with pytest.raises(GateError, match="Held: with sps missing"):
+        require_sense_without_each_feature(replace(sensible, without=tuple(without)))

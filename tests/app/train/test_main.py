@@ -141,3 +141,16 @@ def test_a_person_trains_without_buckets(
     assert main([*options, "--hyperparameters", '{"fold": 2}']) == 2
     assert main(["--local", str(tmp_path / "none"), "--output", str(tmp_path)]) == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--version", "../../x"), ("--version", "my run"), ("--model", "a/b"), ("--threads", "0")],
+)
+def test_a_name_that_would_lead_out_of_the_folder_is_refused_before_anything_is_trained(
+    tmp_path: Path, make_dataset: Any, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    file = tmp_path / "small.csv.gz"
+    file.write_bytes(make_dataset(20))
+    assert main(["--local", str(file), "--output", str(tmp_path / "out"), option, value]) == 2
+    assert option.removeprefix("--") in capsys.readouterr().err

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.schema import encode
 from app.train.dataset import Dataset, read_dataset
 from app.train.evaluation import Evaluation, cross_fit, evaluate
-from app.train.gate import require_better_than_baseline
-from app.train.model import bounded_threads
+from app.train.gate import GateError, require_better_than_baseline, require_sense_without_each_feature
+from app.train.model import bounded_threads, fit_model
 from app.train.settings import Hyperparameters
 
 
@@ -44,3 +45,27 @@ def test_cross_fitted_auc_and_brier_beat_the_baseline_beyond_chance(evaluation: 
 def test_the_probabilities_are_calibrated(evaluation: Evaluation) -> None:
     assert 0.85 < evaluation.calibration.slope < 1.15
     assert evaluation.calibration.expected_error < 0.03
+
+
+def test_without_any_one_feature_it_says_more_than_the_average(evaluation: Evaluation) -> None:
+    require_sense_without_each_feature(evaluation)
+    without = {figure.feature: figure for figure in evaluation.without}
+    assert without["sps"].brier < 0.19
+    assert without["sps"].mean_probability == pytest.approx(0.35, abs=0.03)
+
+
+def test_a_model_that_never_saw_a_record_without_the_physiology_score_is_held(whole: Dataset) -> None:
+    """One patient in 7,800 has none, and died: all others without it would be told so."""
+    parameters = Hyperparameters(blanked_share=0, folds=2, bootstrap_samples=100)
+    with bounded_threads(1):
+        evaluation = evaluate(whole, cross_fit(whole, parameters), parameters)
+    with pytest.raises(GateError, match="sps missing"):
+        require_sense_without_each_feature(evaluation)
+
+
+def test_who_tells_little_is_told_something_near_the_average(whole: Dataset) -> None:
+    with bounded_threads(1):
+        model = fit_model(Hyperparameters(), whole.features, whole.labels)
+    nothing, young = model.predict_proba(np.array([encode({}), encode({"age": 30})]))[:, 1]
+    assert nothing == pytest.approx(0.35, abs=0.06)
+    assert young < nothing
