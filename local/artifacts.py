@@ -87,10 +87,11 @@ class ArtifactBucket:
         )
 
     def holds(self, release: Release) -> bool:
-        """Whether the artifact of a release is there with exactly its hash."""
+        """Whether a release is there: its manifest, and its artifact with exactly its hash."""
+        place = (release.model, release.version)
         try:
-            key = artifact_key(release.model, release.version)
-            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            self._s3.head_object(Bucket=self._bucket, Key=manifest_key(*place))
+            body = self._s3.get_object(Bucket=self._bucket, Key=artifact_key(*place))["Body"].read()
         except ClientError as error:
             if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "404"}:
                 return False

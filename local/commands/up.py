@@ -139,7 +139,7 @@ def _converge(environment: Environment, progress: Progress) -> Counter[str]:
     for mended in stack.prepare():
         progress.say(f"engine state: {mended}")
     released = file.read()
-    lost = released is not None and not _artifact_is_there(environment, released)
+    lost = None if released is None or _artifact_is_there(environment, released) else released
     if lost:
         progress.say("the released artifact is not in its bucket: the training Job runs once more")
     failed = [] if lost else _failed_jobs(stack)
@@ -156,7 +156,21 @@ def _converge(environment: Environment, progress: Progress) -> Counter[str]:
     if released is None:
         file.write(_trained(environment).release)
         changes += stack.up(progress, "bring up the inference service")
+    if lost and not _artifact_is_there(environment, lost):
+        raise _still_lost(lost, _trained(environment).release)
     return changes
+
+
+def _still_lost(lost: Release, trained: Release) -> LocalError:
+    """What is released need not be what the config trains; only that can be had again by training."""
+    return LocalError(
+        f"The artifact of the released version {lost.version} (SHA-256 {lost.artifact_sha256}) is lost: it "
+        "is not in its bucket, and training what the config asks for gave version "
+        f"{trained.version} (SHA-256 {trained.artifact_sha256}). The pods go on serving {lost.version} from "
+        f"their verified copies, as long as they live. `make release VERSION={trained.version}` serves what "
+        f"was trained; or restore the image, data set and hyperparameters that gave {lost.version}, and run "
+        "`make up`."
+    )
 
 
 def _artifact_is_there(environment: Environment, release: Release) -> bool:

@@ -64,8 +64,12 @@ class Call:
         operation = _operation(environ, body)
         if operation is None:
             return cls(method, changes=method not in READING_METHODS, waits=False)
-        reads = operation.startswith(READING_PREFIXES) and operation not in ISSUING_OPERATIONS
-        return cls(operation, changes=not reads, waits=operation in WAITING_OPERATIONS)
+        return cls(operation, changes=not only_reads(operation), waits=operation in WAITING_OPERATIONS)
+
+
+def only_reads(operation: str) -> bool:
+    """Whether an operation of AWS leaves no trace, by its name."""
+    return operation.startswith(READING_PREFIXES) and operation not in ISSUING_OPERATIONS
 
 
 def _operation(environ: Mapping[str, Any], body: bytes) -> str | None:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psutil
 
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 
 DEAD_SECONDS = 20
 SERVING = "app.serve"
+LEFT_OVER = "plinth-left-over"
+"""What the planted mounts are mounts of, in the kernel's lists."""
+
+Planted: TypeAlias = "dict[str, Callable[[], bool]]"
+"""What was planted, and whether it is still there, by the kernel's own lists."""
 
 
 # Processes
@@ -81,7 +86,7 @@ def cut_power(instance: Instance) -> list[str]:
 # Machine state that a dead environment leaves
 
 
-def plant_interface(instance: Instance) -> list[str]:
+def plant_interface(instance: Instance) -> Planted:
     """A bridge where the link would be, with its address, and a name for the network namespace."""
     gone = wait_for(lambda: str(Path("/sys/class/net", instance.interface).exists() or ""), DEAD_SECONDS)
     assert not gone, "the kernel removes the dead node's own link a moment after its namespace"
@@ -89,49 +94,74 @@ def plant_interface(instance: Instance) -> list[str]:
     _run("ip", "address", "add", f"{instance.host_address}/30", "dev", instance.interface)
     _run("ip", "link", "set", instance.interface, "up")
     _run("ip", "netns", "add", instance.namespace)
-    return [f"bridge {instance.interface}", f"network namespace {instance.namespace}"]
+    return {
+        # The new node's own link has the same name, and is none.
+        f"bridge {instance.interface}": Path("/sys/class/net", instance.interface, "bridge").exists,
+        f"network namespace {instance.namespace}": (
+            lambda: instance.namespace in _run("ip", "netns", "list").split()
+        ),
+    }
 
 
-def plant_groups(instance: Instance) -> list[str]:
+def plant_groups(instance: Instance) -> Planted:
     """Control groups of pods with a process that still runs in them."""
     nowhere = subprocess.DEVNULL
     sleeper = subprocess.Popen(["sleep", "600"], stdout=nowhere, stderr=nowhere, start_new_session=True)
-    planted = []
+    groups, entered = [], 0
     for hierarchy, _ in hierarchies():
         group = hierarchy / instance.namespace / PODS / "burstable" / "pod-left-over"
         group.mkdir(parents=True, exist_ok=True)
+        groups.append(group)
         with contextlib.suppress(OSError):  # a cpuset without processors takes nobody
             (group / "cgroup.procs").write_text(str(sleeper.pid))
-            planted.append(str(group))
-    assert planted
-    return [f"process {sleeper.pid} in {len(planted)} control groups"]
+            entered += 1
+    assert entered
+    return {
+        f"process {sleeper.pid} in {entered} control groups": lambda: sleeper.poll() is None,
+        f"{len(groups)} control groups {groups[0].name}": lambda: any(group.exists() for group in groups),
+    }
 
 
-def plant_sockets(instance: Instance) -> list[str]:
-    """Sockets that nobody serves, and a record whose process id now is another's."""
+def plant_sockets(instance: Instance) -> Planted:
+    """Files where sockets belong, and a record whose process id now is another's."""
     layout = Layout(instance)
-    for path in (layout.supervisor_socket, layout.containerd_socket):
+    sockets = (layout.supervisor_socket, layout.containerd_socket)
+    for path in sockets:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.write_text("")
-    layout.record.write_text(json.dumps({"pid": os.getpid(), "created": 1.0, "fingerprint": "old"}))
-    return ["supervisor.sock", "containerd.sock", "node.json"]
+    record = json.dumps({"pid": os.getpid(), "created": 1.0, "fingerprint": "old"})
+    layout.record.write_text(record)
+    return {
+        **{f"{path.name} that nobody serves": path.is_file for path in sockets},
+        layout.record.name: lambda: layout.record.exists() and layout.record.read_text() == record,
+    }
 
 
-def plant_mounts(instance: Instance) -> list[str]:
+def plant_mounts(instance: Instance) -> Planted:
     """What a kubelet without a mount namespace of its own would have left: volumes of a pod, stacked."""
     layout = Layout(instance)
     volume = layout.lib / "kubelet" / "pods" / "left-over" / "volumes" / "token"
     volume.mkdir(parents=True, exist_ok=True)
     instance.run.mkdir(parents=True, exist_ok=True)
     for place in (volume, volume, instance.run):
-        _run("mount", "-t", "tmpfs", "plinth-left-over", str(place))
+        _run("mount", "-t", "tmpfs", LEFT_OVER, str(place))
     (volume / "busy").write_text("x")
-    return [f"two mounts on {volume.name}, one on the folder of sockets"]
+    return {
+        f"two mounts on {volume.name}, one on the folder of sockets": (
+            lambda: any(f"{LEFT_OVER} " in table.read_text() for table in _mount_tables(instance))
+        )
+    }
 
 
-def _run(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True)
+def _mount_tables(instance: Instance) -> list[Path]:
+    """The host's, and the node's, which began as a copy of it."""
+    record = Machine(Layout(instance)).running()
+    return [Path("/proc/self/mounts"), *([Path(f"/proc/{record.pid}/mounts")] if record else [])]
+
+
+def _run(*words: str) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
 # Engine state that a killed engine leaves

@@ -1,9 +1,10 @@
-"""An emulator whose calls fail on demand: refused before anything happens, or done with the answer lost."""
+"""An emulator whose calls fail on demand: refused before anything happens, or done and never answered."""
 
 from __future__ import annotations
 
 import io
 import json
+import socket
 import threading
 from collections import Counter
 from enum import StrEnum
@@ -28,7 +29,7 @@ class Fault(StrEnum):
     """How a call fails."""
 
     REFUSED = "refused"
-    ANSWER_LOST = "done, and its answer lost"
+    ANSWER_LOST = "done, and the connection closed without an answer"
 
 
 class FaultyEmulator:
@@ -59,10 +60,6 @@ class FaultyEmulator:
             self._fault = fault
             self._failed = set()
 
-    def stop_failing(self) -> None:
-        with self._lock:
-            self._fault = None
-
     @property
     def failed(self) -> frozenset[str]:
         """The steps that failed since `fail`."""
@@ -76,10 +73,10 @@ class FaultyEmulator:
         fault = self._take(step) if step else None
         if fault is Fault.REFUSED:
             return _refuse(environ, start_response)
-        answer = self._moto(environ, start_response if fault is None else _swallow)
+        answer = self._moto(environ, start_response)
         if fault is Fault.ANSWER_LOST:
-            b"".join(answer)
-            return _refuse(environ, start_response)
+            # What the server goes on to write comes to nothing, and it takes that for a client that has gone.
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return answer
 
     def _take(self, step: str) -> Fault | None:
@@ -91,21 +88,24 @@ class FaultyEmulator:
             return self._fault
 
 
-def _swallow(_status: str, _headers: Any, _error: Any = None) -> Any:
-    return lambda _chunk: None
-
-
 def _step(environ: dict[str, Any], body: bytes) -> str:
-    """What kind of change a request makes; empty if none."""
+    """What kind of change a request makes, by service and operation; empty if none."""
     call = Call.of(environ, body)
     if not call.changes:
         return ""
+    service = _service(environ)
     if call.operation != environ["REQUEST_METHOD"]:
-        return call.operation
+        return f"{service} {call.operation}"
     # S3 names its operations by method, depth of the path and the subresource in the query.
     names = (pair.partition("=")[0] for pair in environ.get("QUERY_STRING", "").split("&"))
     depth = "object" if environ["PATH_INFO"].strip("/").count("/") else "bucket"
-    return f"{call.operation} {depth} {next(names)}".rstrip()
+    return f"{service} {call.operation} {depth} {next(names)}".rstrip()
+
+
+def _service(environ: dict[str, Any]) -> str:
+    """As a signature names it; several services have operations of one name."""
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split(",")[0].split("/")
+    return str(scope[3]) if len(scope) > 3 else ""
 
 
 def _refuse(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -61,6 +61,12 @@ class Case:
         return {name: text for name, text in self.checks.items() if text != PASSED}
 
 
+def judge(case: Case) -> None:
+    """Fail the test unless all is well, and was broken before: otherwise the case has shown nothing."""
+    case.check("something was killed or damaged", lambda: "" if case.killed else "nothing")
+    assert case.failed == {}, case
+
+
 class Report:
     """Collects the cases of one run; written after each, so that a run that dies leaves what it saw."""
 

@@ -16,7 +16,7 @@ from local.engine.kubernetes.helm.storage import Status
 from tests.chaos import damage
 from tests.chaos.matrix import HEAL_SECONDS, Matrix
 from tests.chaos.plan import Kill, Plan, Scene
-from tests.chaos.report import Case, Report
+from tests.chaos.report import Case, Report, judge
 from tests.chaos.up import Running
 from tests.environment.conftest import EXAMPLE
 from tests.environment.load import Load
@@ -51,20 +51,14 @@ def case(request: pytest.FixtureRequest, matrix: Matrix) -> Iterator[Case]:
     matrix.report.write()
 
 
-def _judge(case: Case) -> None:
-    assert case.checks
-    assert case.failed == {}, case
-
-
 @pytest.mark.parametrize("kill", PLAN.kills, ids=str)
 def test_a_killed_make_up_is_completed_by_the_next(matrix: Matrix, case: Case, kill: Kill) -> None:
     case.drawn = kill.as_json()
-    case.notes += matrix.set_scene(kill)
     matrix.kill_up(kill, case)
     matrix.look(case)
     if LAST[kill.scene] is kill:
         matrix.look_unchanged(case)
-    _judge(case)
+    judge(case)
 
 
 @pytest.mark.parametrize("program", PLAN.programs)
@@ -75,7 +69,7 @@ def test_a_killed_program_comes_back_without_a_hand(matrix: Matrix, case: Case, 
     up = matrix.converge(case)
     case.check("make up had nothing to do", lambda: up.changed)
     matrix.look(case)
-    _judge(case)
+    judge(case)
 
 
 @whole_run
@@ -86,7 +80,7 @@ def test_a_killed_supervisor_comes_back_without_a_hand(matrix: Matrix, case: Cas
     up = matrix.converge(case)
     case.check("make up had nothing to do", lambda: up.changed)
     matrix.look(case)
-    _judge(case)
+    judge(case)
 
 
 @whole_run
@@ -97,7 +91,7 @@ def test_killed_pods_come_back_without_a_hand(matrix: Matrix, case: Case) -> Non
     up = matrix.converge(case)
     case.check("make up had nothing to do", lambda: up.changed)
     matrix.look(case)
-    _judge(case)
+    judge(case)
 
 
 def test_a_power_cut_is_survived(matrix: Matrix, case: Case) -> None:
@@ -105,7 +99,7 @@ def test_a_power_cut_is_survived(matrix: Matrix, case: Case) -> None:
     matrix.converge(case)
     matrix.look(case)
     matrix.look_unchanged(case)
-    _judge(case)
+    judge(case)
 
 
 @whole_run
@@ -113,13 +107,14 @@ def test_a_power_cut_during_make_up_is_survived(matrix: Matrix, case: Case) -> N
     kill = next(kill for kill in PLAN.kills if kill.scene is Scene.DRIFT)
     case.notes += matrix.set_scene(kill)
     with Running("up") as up:
-        up.wait_until(matrix.idle_seconds * 0.8)
+        reached = up.wait_until(matrix.idle_seconds * 0.8)
+        case.check("make up was at work when the power was cut", lambda: "" if reached else up.output)
         case.moment_seconds, case.during = round(up.seconds, 2), up.last_line
         case.killed = [*up.kill(kill.victim.EVERYTHING), *damage.cut_power(matrix.instance)]
     matrix.converge(case)
     matrix.look(case)
     matrix.look_unchanged(case)
-    _judge(case)
+    judge(case)
 
 
 MACHINE_STATE = {
@@ -135,11 +130,18 @@ MACHINE_STATE = {
 @pytest.mark.parametrize("what", MACHINE_STATE)
 def test_machine_state_of_a_dead_environment_is_cleared(matrix: Matrix, case: Case, what: str) -> None:
     case.killed = damage.cut_power(matrix.instance)
+    planted: damage.Planted = {}
     for plant in MACHINE_STATE[what]:
-        case.killed += plant(matrix.instance)
+        placed = plant(matrix.instance)
+        # Asked at once: what is planted next may hide it, as a mount does with the sockets below it.
+        assert all(is_there() for is_there in placed.values()), placed
+        planted |= placed
+    case.killed += planted
     matrix.converge(case)
+    left = [name for name, is_there in planted.items() if is_there()]
+    case.check("nothing of what was planted is left", lambda: left)
     matrix.look(case)
-    _judge(case)
+    judge(case)
 
 
 @whole_run
@@ -148,7 +150,7 @@ def test_stale_locks_and_pending_operations_are_mended(matrix: Matrix, case: Cas
     case.killed += damage.plant_locks(matrix.environment)
     matrix.converge(case)
     matrix.look(case)
-    _judge(case)
+    judge(case)
 
 
 ADOPTED = (
@@ -168,7 +170,7 @@ def test_what_the_state_never_learnt_of_is_taken_over_and_not_made_twice(matrix:
     matrix.converge(case)
     matrix.look(case)
     matrix.look_unchanged(case)
-    _judge(case)
+    judge(case)
 
 
 @whole_run
@@ -180,7 +182,7 @@ def test_a_helm_release_that_was_left_half_way_is_repaired(
     matrix.converge(case)
     matrix.look(case)
     matrix.look_unchanged(case)
-    _judge(case)
+    judge(case)
 
 
 @whole_run
@@ -196,7 +198,9 @@ def test_serving_goes_on_while_the_emulator_has_lost_its_memory(matrix: Matrix, 
     case.check("requests were sent meanwhile", lambda: "" if load.sent > 20 else f"{load.sent} only")
     case.check("make status says what is lost", lambda: "" if matrix.lost() else "nothing")
     # No store has the artifact any more: a process that starts now can only have it from its own pod.
-    case.killed += damage.kill_pods(matrix.instance, having=damage.SERVING)
+    servers = damage.kill_pods(matrix.instance, having=damage.SERVING)
+    case.check("servers were killed", lambda: "" if servers else "none was found")
+    case.killed += servers
     time.sleep(1)
     served = damage.wait_for(matrix.prediction, HEAL_SECONDS)
     case.check("killed servers start from their verified local copies", lambda: served)
@@ -204,4 +208,4 @@ def test_serving_goes_on_while_the_emulator_has_lost_its_memory(matrix: Matrix, 
     case.check("nothing is lost any more", matrix.lost)
     matrix.look(case)
     matrix.look_unchanged(case)
-    _judge(case)
+    judge(case)

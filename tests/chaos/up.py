@@ -131,8 +131,10 @@ class Running:
         return names
 
     def _find(self, victim: Victim) -> list[psutil.Process]:
-        itself = psutil.Process(self._process.pid)
         try:
+            itself = psutil.Process(self._process.pid)
+            if itself.status() == psutil.STATUS_ZOMBIE:  # its end came first: there is nothing to kill
+                return []
             below = itself.children(recursive=True)
         except psutil.NoSuchProcess:
             return []

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
+import io
 import os
 import stat
+import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
 SAMPLE_SECONDS = 0.02
-LARGEST_BYTES = 256 * 2**20
-"""Larger files are databases of other things; none of those that are looked at is as large."""
+CHUNK_BYTES = 2**24
+GZIP = b"\x1f\x8b"
+
+SHARED = tuple(
+    dict.fromkeys(map(Path, ("/tmp", "/var/tmp", "/dev/shm", tempfile.gettempdir())))  # noqa: S108 - looked into only
+)
+"""Where every user of a machine may write, and programs leave what they forgot."""
 
 
 def needles(secret: str) -> tuple[bytes, ...]:
@@ -38,32 +47,59 @@ def needles(secret: str) -> tuple[bytes, ...]:
 
 def holds(content: bytes, wanted: Iterable[bytes]) -> bool:
     """Whether any of the needles is there, in a compressed file as well."""
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError):
-            return False
-    return any(needle in content for needle in wanted)
+    return _file_holds(io.BytesIO(content), tuple(wanted))
 
 
-def in_files(folders: Iterable[Path], wanted: Iterable[bytes]) -> list[str]:
-    """Files below the folders that hold it, whoever may read them."""
+def in_files(folders: Iterable[Path], wanted: Iterable[bytes], since: float = 0) -> list[str]:
+    """Files below the folders that hold it, whoever may read them.
+
+    Args:
+        folders: to look into.
+        wanted: needles.
+        since: seconds since the epoch; files that were made and changed before are left out.
+    """
     looked_for = tuple(wanted)
-    return [str(path) for path in _files(folders) if _read_holds(path, looked_for)]
+    return [str(path) for path, _ in _files(folders, since) if _read_holds(path, looked_for)]
 
 
-def in_readable_files(folders: Iterable[Path], wanted: Iterable[bytes]) -> list[str]:
+def in_readable_files(folders: Iterable[Path], wanted: Iterable[bytes], since: float = 0) -> list[str]:
     """The same, but only what a user who is neither owner nor in the group can get at."""
     looked_for = tuple(wanted)
-    readable = (path for path in _files(folders, others=True) if _mode(path) & 0o004)
+    readable = (path for path, mode in _files(folders, since, others=True) if mode & 0o004)
     return [str(path) for path in readable if _read_holds(path, looked_for)]
 
 
 def _read_holds(path: Path, wanted: tuple[bytes, ...]) -> bool:
     try:
-        return path.stat().st_size <= LARGEST_BYTES and holds(path.read_bytes(), wanted)
+        with path.open("rb") as file:
+            return _file_holds(file, wanted)
     except OSError:
         return False  # it has just gone
+
+
+def _file_holds(file: IO[bytes], wanted: tuple[bytes, ...]) -> bool:
+    if file.read(len(GZIP)) == GZIP:
+        file.seek(0)
+        with (
+            contextlib.suppress(OSError, EOFError, zlib.error),  # it only looks like one, or is cut short
+            gzip.GzipFile(fileobj=file) as unpacked,
+        ):
+            if _chunks_hold(unpacked, wanted):
+                return True
+    file.seek(0)
+    return _chunks_hold(file, wanted)
+
+
+def _chunks_hold(file: IO[bytes] | gzip.GzipFile, wanted: tuple[bytes, ...]) -> bool:
+    """A part at a time, however large the file; what lies across two parts is found as well."""
+    across = max(len(needle) for needle in wanted) - 1
+    before = b""
+    while chunk := file.read(CHUNK_BYTES):
+        window = before + chunk
+        if any(needle in window for needle in wanted):
+            return True
+        before = window[-across:]
+    return False
 
 
 def _mode(path: Path) -> int:
@@ -73,8 +109,8 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def _files(folders: Iterable[Path], *, others: bool = False) -> Iterator[Path]:
-    """Plain files; with `others`, only through folders that others may pass."""
+def _files(folders: Iterable[Path], since: float, *, others: bool = False) -> Iterator[tuple[Path, int]]:
+    """Plain files with their modes; with `others`, only through folders that others may pass."""
     for folder in folders:
         if others and not all(_mode(parent) & 0o001 for parent in (folder, *folder.parents)):
             continue
@@ -83,8 +119,11 @@ def _files(folders: Iterable[Path], *, others: bool = False) -> Iterator[Path]:
                 names[:] = [name for name in names if _mode(Path(parent) / name) & 0o001]
             for name in files:
                 path = Path(parent) / name
-                if stat.S_ISREG(path.lstat().st_mode) if path.exists() else False:
-                    yield path
+                with contextlib.suppress(OSError):  # it has just gone
+                    about = path.lstat()
+                    # By the inode's own change: a copy may bear its original's other time.
+                    if stat.S_ISREG(about.st_mode) and about.st_ctime >= since:
+                        yield path, stat.S_IMODE(about.st_mode)
 
 
 class ArgumentWatch:

@@ -18,6 +18,7 @@ from botocore.endpoint import convert_to_response_dict
 from botocore.httpchecksum import apply_request_checksum
 from botocore.parsers import create_parser
 
+from local.emulator.calls import only_reads
 from local.engine.provider import ProviderError
 
 if TYPE_CHECKING:
@@ -33,10 +34,16 @@ READ_SECONDS: Final = 60
 PAUSES: Final = (0.5, 1.0, 2.0)
 """Seconds between the tries of one call, while the emulator is restarting or drops the connection."""
 
+UNSENT: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+"""Failures before anything was sent. A connection that was closed while it lay idle is none: the pool looks
+before it takes one, and makes a new one."""
+
 POOL: Final = 64
 """Connections that are kept: one for each thread that serves the engine."""
 
 BUSY: Final = frozenset({502, 503, 504})
+UNDONE: Final = 503
+"""Of these, the one that says that nothing was done; the others say that somebody got no answer either."""
 
 AUTHORIZATION: Final = (
     "AWS4-HMAC-SHA256 Credential={key}/20000101/{region}/{service}/aws4_request, SignedHeaders=host, "
@@ -90,6 +97,7 @@ class Exchange:
             headers["Authorization"] = self._scope(request_signer, context.get("signing") or {})
         body = params["body"]
         answer = self._send(
+            model,
             params["method"],
             params["url"],
             urlencode(body, doseq=True) if isinstance(body, dict) else body or None,
@@ -114,9 +122,20 @@ class Exchange:
         return AUTHORIZATION.format(key=self._access_key, region=region, service=service)
 
     def _send(
-        self, method: str, url: str, body: str | bytes | None, headers: Mapping[str, str]
+        self,
+        model: OperationModel,
+        method: str,
+        url: str,
+        body: str | bytes | None,
+        headers: Mapping[str, str],
     ) -> AWSResponse:
+        """Send, again where that can't do anything twice.
+
+        A change that was sent and not answered may have been done, and not every change can be done twice: a
+        second CreateKey makes a second key. It fails, and the next update takes over what it made.
+        """
         target = url[len(self._origin) - 1 :]
+        reads = only_reads(model.name)
         for pause in (*PAUSES, None):
             try:
                 response = self._pool.urlopen(
@@ -132,13 +151,23 @@ class Exchange:
                 answer = AWSResponse(url, response.status, headers_told, response)
                 answer.content  # noqa: B018 - reads it to the end, while the connection is there
             except urllib3.exceptions.HTTPError as error:
+                if not reads and not isinstance(error, UNSENT):
+                    raise self._broken_off(model, error) from error
                 if pause is None:
                     raise unanswered(self._endpoint, error) from error
             else:
-                if answer.status_code not in BUSY or pause is None:
+                busy = answer.status_code in BUSY if reads else answer.status_code == UNDONE
+                if not busy or pause is None:
                     return answer
             self._wait(pause)
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _broken_off(self, model: OperationModel, error: Exception) -> ProviderError:
+        return ProviderError(
+            f"{model.service_model.service_name} {model.name}: the AWS emulator at {self._endpoint} gave no "
+            f"answer ({type(error).__name__}), so it may have been done; it is not sent twice. "
+            "Run the update again: that takes over what was made."
+        )
 
 
 def unanswered(endpoint: str, error: Exception) -> ProviderError:

@@ -50,8 +50,8 @@ def _create(aws: Aws, wanted: Wanted) -> str:
             ObjectLockEnabledForBucket=wanted["objectLockEnabled"],
         )
         _write_tags(aws, bucket, {}, wanted.tags)
-    except AwsError as error:
-        if not error.conflict:
+    except ProviderError as error:
+        if not (isinstance(error, AwsError) and error.conflict):
             _take_back(aws, bucket)
         raise
     return bucket
@@ -62,7 +62,7 @@ def _take_back(aws: Aws, bucket: str) -> None:
 
     S3 tags a bucket by a second call. One with a tag, or with anything in it, stays.
     """
-    with contextlib.suppress(AwsError):
+    with contextlib.suppress(ProviderError):  # what went wrong before is what is told
         if not _read_tags(aws, bucket, {}):
             aws.attempt("s3", "delete_bucket", Bucket=bucket)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -23,8 +25,8 @@ REGION = "eu-central-1"
 class Script(ThreadingHTTPServer):
     """Answers each request with the next status of a list; 0 drops the connection instead."""
 
-    def __init__(self, statuses: list[int]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, statuses: list[int], port: int = 0, handler: type[Handler] | None = None) -> None:
+        super().__init__(("127.0.0.1", port), handler or Handler)
         self.statuses = statuses
         self.seen: list[dict[str, str]] = []
 
@@ -49,9 +51,18 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Impatient(Handler):
+    """Keeps connections open, and closes those that are idle."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 0.1
+
+
 @contextmanager
-def answering(*statuses: int) -> Iterator[tuple[Connection, Script, list[float]]]:
-    server = Script(list(statuses))
+def answering(
+    *statuses: int, handler: type[Handler] | None = None
+) -> Iterator[tuple[Connection, Script, list[float]]]:
+    server = Script(list(statuses), handler=handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     pauses: list[float] = []
     yield Connection(f"http://127.0.0.1:{server.server_port}", REGION, pauses.append), server, pauses
@@ -63,6 +74,52 @@ def test_a_connection_that_was_dropped_is_tried_again() -> None:
     with answering(0, 503, 200) as (connection, _server, pauses):
         assert connection.call("dynamodb", "list_tables")["TableNames"] == ["found"]
         assert pauses == list(PAUSES[:2])
+
+
+def test_a_change_that_was_sent_and_not_answered_is_not_sent_again() -> None:
+    with answering(0, 200) as (connection, server, pauses):
+        with pytest.raises(
+            ProviderError, match=r"kms CreateKey: .* may have been done; it is not sent twice"
+        ):
+            connection.call("kms", "create_key")
+        assert (pauses, len(server.seen)) == ([], 1)
+
+
+def test_a_change_that_a_proxy_got_no_answer_to_is_not_sent_again() -> None:
+    with answering(504, 200) as (connection, server, _pauses):
+        with pytest.raises(ProviderError):
+            connection.call("kms", "create_key")
+        assert server.statuses == [200]
+
+
+def test_a_change_that_was_refused_for_now_is_sent_again() -> None:
+    with answering(503, 200) as (connection, _server, pauses):
+        connection.call("kms", "create_key")
+        assert pauses == list(PAUSES[:1])
+
+
+def test_a_change_waits_for_an_emulator_that_is_not_there_yet() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    servers: list[Script] = []
+
+    def start(_seconds: float) -> None:
+        servers.append(Script([200], port))
+        threading.Thread(target=servers[0].serve_forever, daemon=True).start()
+
+    Connection(f"http://127.0.0.1:{port}", REGION, start).call("kms", "create_key")
+    assert len(servers[0].seen) == 1
+    servers[0].shutdown()
+    servers[0].server_close()
+
+
+def test_a_connection_that_was_closed_while_it_was_idle_takes_no_change_along() -> None:
+    with answering(200, 200, handler=Impatient) as (connection, server, pauses):
+        connection.call("dynamodb", "list_tables")
+        time.sleep(3 * Impatient.timeout)
+        connection.call("kms", "create_key")
+        assert (pauses, len(server.seen)) == ([], 2)
 
 
 def test_a_failure_inside_the_emulator_is_told_at_once() -> None:
