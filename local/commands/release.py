@@ -55,11 +55,18 @@ def rollback(environment: Environment, progress: Progress) -> None:
     """Serve what was served before the current release.
 
     Raises:
-        LocalError: nothing was served before, the plan would touch more than the inference service, or it
-            did not become ready.
+        LocalError: nothing was served before, its artifact is lost, the plan would touch more than the
+            inference service, or it did not become ready.
     """
     with environment.exclusively("rollback"):
         previous = environment.release.previous()
+        artifacts = environment.artifacts()
+        if artifacts is None or not artifacts.holds(previous):
+            raise LocalError(
+                f"The artifact of version {previous.version} (SHA-256 {previous.artifact_sha256}), which was "
+                "served before, is not in its bucket, so no pod of it would get ready. Nothing was changed. "
+                "`make release` names the versions that are there."
+            )
         _serve(environment, progress, previous, f"serve version {previous.version} again", back=True)
 
 
