@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.core.breaking import REMOVED, replaced
 from policies.core.resources import Resource
-from tests.policies.compliant import ACCOUNT, KEY, REGION, SHA256, deny_old, deny_plain, policy
+from tests.policies.compliant import ACCOUNT, KEY, LAYERS, REGION, SHA256, deny_old, deny_plain, policy
 
 Resources = Sequence[Resource]
 Break = Callable[[Resources], list[Resource]]
@@ -127,6 +127,11 @@ def grants(action: Any, resource: Any, **more: Any) -> Break:
     return put("serving-grants", "policy", value=allow(action, resource, **more))
 
 
+def passing(service: str, action: Any, resource: Any, **more: Any) -> Break:
+    """Let everybody do something by way of an endpoint."""
+    return put(f"endpoint-{service}", "policy", value=allow(action, resource, Principal="*", **more))
+
+
 def trust(principal: Any, *, action: str = "sts:AssumeRole", **condition: Any) -> Break:
     statement = {"Effect": "Allow", "Principal": principal, "Action": action}
     held = {**statement, "Condition": condition} if condition else statement
@@ -141,6 +146,8 @@ def aws(token: str) -> str:
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:reviews"
 GROUPS = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/*"
 TAG = "aws:ResourceTag/cluster"
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+ANYTHING = {"Effect": "Allow", "Principal": "*"}
 ONE_KEY_ALIAS = "alias/aws/s3"
 UNLOCKED = deny_plain("s3:*", "arn:aws:s3:::raw", "arn:aws:s3:::raw/*")
 FROM_EVENTS = {
@@ -669,6 +676,26 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "network-endpoint-policy": [
         put("endpoint-s3", "policy", value=PUBLIC),
         cut("endpoint-dynamodb", "policy"),
+        passing("sts", WEB_IDENTITY, "*"),
+        passing("sts", WEB_IDENTITY, "*", Condition={"StringLike": {"aws:ResourceAccount": "*"}}),
+        passing(
+            "sts", WEB_IDENTITY, "*", Condition={"StringEqualsIfExists": {"aws:ResourceAccount": ACCOUNT}}
+        ),
+        passing("sts", WEB_IDENTITY, "*", Condition={"StringNotEquals": {"aws:ResourceAccount": ACCOUNT}}),
+        # Layers of images are read, in the endpoint's own Region, and nothing else is done.
+        passing("s3", ["s3:GetObject", "s3:PutObject"], f"{LAYERS}/*"),
+        passing("s3", "s3:*", f"{LAYERS}/*"),
+        passing("s3", "s3:GetObject", "*"),
+        passing("s3", "s3:GetObject", [f"{LAYERS}/*", "arn:aws:s3:::theirs/*"]),
+        passing("s3", "s3:GetObject", "arn:aws:s3:::prod-*-starport-layer-bucket/*"),
+        passing("s3", "s3:GetObject", "arn:aws:s3:::prod-mine-starport-layer-bucket/*"),
+        passing("dynamodb", "s3:GetObject", f"{LAYERS}/*"),
+        put("endpoint-s3", "policy", value=policy({**ANYTHING, "NotAction": "s3:PutObject"})),
+        put(
+            "endpoint-s3",
+            "policy",
+            value=policy({**ANYTHING, "Action": "s3:GetObject", "NotResource": f"{LAYERS}/*"}),
+        ),
     ],
     "kubernetes-network-policy": [
         drop("workloads"),
