@@ -18,6 +18,8 @@ POD = ("spec", "template", "spec")
 MAIN = (*POD, "containers", 0)
 ENVOY = ("spec", "provider", "kubernetes", "envoyDeployment")
 SECURITY = (*MAIN, "securityContext")
+ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+DEPLOYS = f"arn:aws:iam::{ACCOUNT}:role/deploy"
 PUBLIC = policy({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})
 
 
@@ -130,6 +132,16 @@ def grants(action: Any, resource: Any, **more: Any) -> Break:
 def passing(service: str, action: Any, resource: Any, **more: Any) -> Break:
     """Let everybody do something by way of an endpoint."""
     return put(f"endpoint-{service}", "policy", value=allow(action, resource, Principal="*", **more))
+
+
+def granting(action: Any, condition: Any, *, principal: Any = ROOT) -> Break:
+    """Let somebody give grants on a key."""
+    value = allow(action, "*", Principal=principal, Condition=condition)
+    return put("data-key", "policy", value=value)
+
+
+def by_roles(*roles: str, operator: str = "ArnEquals") -> dict[str, Any]:
+    return {operator: {"aws:PrincipalArn": list(roles)}}
 
 
 def trust(principal: Any, *, action: str = "sts:AssumeRole", **condition: Any) -> Break:
@@ -273,6 +285,17 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             value=allow("kms:CreateGrant", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/a"}),
         ),
         grants("kms:CreateGrant", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/one"),
+        # Without a word on whom a grant is for, roles are named, in the key's policy and for nothing else.
+        grants("kms:CreateGrant", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/one", Condition=by_roles(DEPLOYS)),
+        granting("kms:CreateGrant", by_roles(f"arn:aws:iam::{ACCOUNT}:role/*")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, f"arn:aws:iam::{ACCOUNT}:root")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, "*")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, operator="ArnEqualsIfExists")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, operator="ArnNotEquals")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS), principal="*"),
+        granting("kms:*", by_roles(DEPLOYS)),
+        granting(["kms:CreateGrant", "kms:Decrypt"], by_roles(DEPLOYS)),
+        granting("kms:CreateGrant", {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
     ],
     "kms-no-decrypt-all": [
         grants("kms:Decrypt", "*"),

@@ -165,7 +165,23 @@ def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = 
 
 def stores() -> list[Properties]:
     root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
-    key_policy = policy({"Effect": "Allow", "Principal": root, "Action": "kms:Describe*", "Resource": "*"})
+    key_policy = policy(
+        {"Effect": "Allow", "Principal": root, "Action": "kms:Describe*", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": "kms:CreateGrant",
+            "Resource": "*",
+            "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        },
+        {
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": "kms:CreateGrant",
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/deploy"}},
+        },
+    )
     kept = {"protect": True, "retainOnDelete": True}
     key = {
         "arn": KEY,
