@@ -43,6 +43,16 @@ def test_all_traffic_is_logged_in_an_encrypted_group() -> None:
     assert recording.one("logGroup:LogGroup").inputs["kmsKeyId"]
 
 
+def test_the_service_of_flow_logs_finds_its_group_and_writes_to_no_other() -> None:
+    recording = record(network)
+    policy = statements(recording.one("RolePolicy", "flow-delivery-grants").inputs["policy"])
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
+    assert allowed(policy, Request("logs:DescribeLogGroups", f"{group}*"))
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        assert not allowed(policy, Request(action, f"{group}another:log-stream:eni-1"))
+        assert any(action in s["Action"] and s["Resource"] != "*" for s in policy)
+
+
 def test_there_is_no_way_to_the_internet_unless_asked_for() -> None:
     recording = record(network)
     assert not recording.of("internetGateway:InternetGateway")
