@@ -55,7 +55,8 @@ class ClusterArgs:
         version: Kubernetes minor version, such as 1.35; upgrades go one at a time, never back.
         vpc_id: the network.
         subnet_ids: private subnets, one for each zone, at least two.
-        key: of the domain of the cluster; its policy has to admit the nodes' disks.
+        key: of the domain of the cluster; its policy has to admit the nodes' disks, and let the role that
+            makes the cluster give EKS a grant.
         log_key: of the domain of logs; its policy has to admit `log_prefixes`.
         node_groups: by name, at least one.
         administrators: ARNs of the IAM roles that administer the cluster, at least one: the one that deploys

@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.durability import Durability
-from components.grants import Statement, document
+from components.grants import ROLE, Statement, document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,6 +149,9 @@ class EncryptionArgs:
         region: where the keys are.
         domains: the most sensitive data each key protects; one key each.
         service_uses: services that use a domain's key for themselves, default none.
+        grantors: ARNs of the roles that may give grants on a domain's key to whom they like, default none:
+            grants are for AWS services only. The cluster's key needs whoever makes the cluster among them, or
+            EKS refuses to.
         deletion_window_days: days between the order to delete a key and its end, 7 to 30, default 30. What a
             deleted key encrypted can never be read again, so a short window is for throw-away data only.
         multi_region: whether replicas in other Regions are possible, default False. It can't be changed
@@ -161,6 +164,7 @@ class EncryptionArgs:
     region: str
     domains: Mapping[KeyDomain, DataClass]
     service_uses: Mapping[KeyDomain, Sequence[ServiceUse]] = field(default_factory=dict)
+    grantors: Mapping[KeyDomain, Sequence[str]] = field(default_factory=dict)
     deletion_window_days: int = 30
     multi_region: bool = False
     durability: Durability = field(default_factory=Durability)
@@ -172,6 +176,13 @@ class EncryptionArgs:
                 f"A key's deletion window is {self.deletion_window_days} days; KMS takes 7 to 30. "
                 "Change keyDeletionWindowDays in plinth:data."
             )
+        for domain, roles in self.grantors.items():
+            for role in roles:
+                if not ROLE.fullmatch(role):
+                    raise ValueError(
+                        f"{role!r} is to give grants on the {domain} key, but is not the ARN of one role; "
+                        "whoever else it covers could pass the key's use on. Name one role."
+                    )
 
 
 class Encryption(pulumi.ComponentResource):
@@ -201,7 +212,9 @@ class Encryption(pulumi.ComponentResource):
             enable_key_rotation=True,
             deletion_window_in_days=args.deletion_window_days,
             multi_region=args.multi_region,
-            policy=document(key_policy(args.account_id, args.service_uses.get(domain, ()))),
+            policy=document(
+                key_policy(args.account_id, args.service_uses.get(domain, ()), args.grantors.get(domain, ()))
+            ),
             tags=args.tags.aws("encryption", args.domains[domain]),
             opts=args.durability.options(self),
         )
@@ -214,7 +227,9 @@ class Encryption(pulumi.ComponentResource):
         return DataKey(arn=key.arn, region=args.region)
 
 
-def key_policy(account_id: str, services: Sequence[ServiceUse] = ()) -> list[dict[str, Any]]:
+def key_policy(
+    account_id: str, services: Sequence[ServiceUse] = (), grantors: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Statements of a key's policy: the account decides by IAM, and nobody outside it but bound services.
 
     The account's root principal stands for "whom IAM allows"; without it a key can become unmanageable
@@ -238,6 +253,7 @@ def key_policy(account_id: str, services: Sequence[ServiceUse] = ()) -> list[dic
             "Resource": "*",
             "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
         },
+        *_grants_by_roles(account, grantors),
         *(
             {
                 "Sid": f"Use{index}By{service.service.partition('.')[0].capitalize()}",
@@ -249,4 +265,25 @@ def key_policy(account_id: str, services: Sequence[ServiceUse] = ()) -> list[dic
             }
             for index, service in enumerate(services)
         ),
+    ]
+
+
+def _grants_by_roles(account: Mapping[str, str], grantors: Sequence[str]) -> list[dict[str, Any]]:
+    """What lets some roles give grants without a word on whom for, if IAM allows them to.
+
+    EKS takes its grant on the key of the secrets from whoever makes the cluster, and KMS can't tell then that
+    it is for an AWS service (Encrypt Kubernetes secrets with KMS on existing clusters, EKS User Guide). The
+    role is a condition and not the principal: KMS refuses a policy whose principal doesn't exist.
+    """
+    if not grantors:
+        return []
+    return [
+        {
+            "Sid": "GrantsByNamedRoles",
+            "Effect": "Allow",
+            "Principal": account,
+            "Action": ["kms:CreateGrant"],
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": list(grantors)}},
+        }
     ]

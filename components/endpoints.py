@@ -1,9 +1,9 @@
-"""AWS services at private addresses of the network, for this account's principals only."""
+"""AWS services at private addresses of the network, for this account's principals and little else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
@@ -28,7 +28,8 @@ class EndpointsArgs:
 
     Attributes:
         tags: ownership.
-        account_id: the AWS account, 12 digits; principals of others can't use the endpoints.
+        account_id: the AWS account, 12 digits; principals of others can't use the endpoints, but for what
+            `unsigned` says.
         region: where the services are.
         vpc_id: the network.
         vpc_cidr: its addresses, all of which may connect.
@@ -94,19 +95,18 @@ class Endpoints(pulumi.ComponentResource):
         )
         return group
 
-    def _policy(self) -> pulumi.Output[str]:
+    def _policy(self, service: str) -> pulumi.Output[str]:
         """Anything, but by this account's own principals: stolen keys of others don't work from here."""
-        return document(
-            [
-                {
-                    "Effect": "Allow",
-                    "Principal": "*",
-                    "Action": "*",
-                    "Resource": "*",
-                    "Condition": {"StringEquals": {"aws:PrincipalAccount": self._args.account_id}},
-                }
-            ]
-        )
+        args = self._args
+        own = {
+            "Sid": "OwnPrincipals",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "*",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:PrincipalAccount": args.account_id}},
+        }
+        return document([own, *unsigned(service, args.account_id, args.region)])
 
     def _create_gateway(self, service: str) -> None:
         aws.ec2.VpcEndpoint(
@@ -115,7 +115,7 @@ class Endpoints(pulumi.ComponentResource):
             service_name=f"com.amazonaws.{self._args.region}.{service}",
             vpc_endpoint_type="Gateway",
             route_table_ids=list(self._args.route_table_ids),
-            policy=self._policy(),
+            policy=self._policy(service),
             tags=self._named(service),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -129,7 +129,36 @@ class Endpoints(pulumi.ComponentResource):
             private_dns_enabled=True,
             subnet_ids=list(self._args.subnet_ids),
             security_group_ids=[group.id],
-            policy=self._policy(),
+            policy=self._policy(service),
             tags=self._named(service),
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def unsigned(service: str, account_id: str, region: str) -> list[dict[str, Any]]:
+    """What pods and nodes need of a service that no principal of this account signs for.
+
+    A token of a service account is all that a pod has before it has a role, so it can't sign when it asks for
+    one (AssumeRoleWithWebIdentity, STS API); the role has to be of this account. Layers of images lie in a
+    bucket of AWS's, and the address of each is signed by ECR's account (Amazon ECR interface VPC endpoints,
+    ECR User Guide).
+
+    Args:
+        service: short name of the service.
+        account_id: whose roles may be taken.
+        region: whose registry is read.
+    """
+    needed: dict[str, dict[str, Any]] = {
+        "sts": {
+            "Sid": "OwnRolesByToken",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:ResourceAccount": account_id}},
+        },
+        "s3": {
+            "Sid": "LayersOfImages",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::prod-{region}-starport-layer-bucket/*",
+        },
+    }
+    return [{"Effect": "Allow", "Principal": "*", **needed[service]}] if service in needed else []

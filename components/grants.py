@@ -23,6 +23,9 @@ READING = re.compile(r":(Describe|Get|List)[A-Z]")
 RESOURCE = re.compile(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:\d*:[^*?]+(/\*|:log-stream:\*)?")
 """An exact ARN, or everything below a path or in a log group; never a wildcard anywhere else."""
 
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
+"""The ARN of one role: no account, which is everybody in it, and no pattern."""
+
 Conditions = Mapping[str, Mapping[str, pulumi.Input[str]]]
 """Operator, then condition key, then the value it has to have."""
 

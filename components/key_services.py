@@ -33,20 +33,24 @@ def log_groups(account_id: str, region: str, *prefixes: str) -> ServiceUse:
 
 
 def trail(trail_arn: str) -> ServiceUse:
-    """CloudTrail, for one trail.
+    """CloudTrail, for one trail, whose archive has a bucket key that has to be decrypted to be used.
+
+    The trail is named as the source and not by an encryption context: DescribeKey has none, and for a bucket
+    key S3 gives the bucket's (Configure AWS KMS key policies for CloudTrail, CloudTrail User Guide; Reducing
+    the cost of SSE-KMS with Amazon S3 Bucket Keys, S3 User Guide).
 
     Args:
         trail_arn: the trail, by its ARN, as the key has to exist before it.
     """
     return ServiceUse(
         service="cloudtrail.amazonaws.com",
-        actions=("kms:DescribeKey", "kms:GenerateDataKey"),
-        conditions={
-            "StringEquals": {
-                "aws:SourceArn": trail_arn,
-                "kms:EncryptionContext:aws:cloudtrail:arn": trail_arn,
-            }
-        },
+        actions=(
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:GenerateDataKey",
+            "kms:GenerateDataKeyWithoutPlaintext",
+        ),
+        conditions={"StringEquals": {"aws:SourceArn": trail_arn}},
     )
 
 

@@ -155,6 +155,9 @@ class Network(pulumi.ComponentResource):
             actions=("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
             resources=(group.arn, pulumi.Output.concat(group.arn, ":log-stream:*")),
         )
+        # The service looks for its group among all (IAM role for publishing flow logs to CloudWatch Logs, VPC
+        # User Guide). It needn't make one, so logs:CreateLogGroup, which stands there as well, isn't granted.
+        find = Statement(("logs:DescribeLogGroups",), (), unscoped="it lists all log groups")
         role = ServiceRole(
             f"{self._prefix}-flow-delivery",
             ServiceRoleArgs(
@@ -162,7 +165,7 @@ class Network(pulumi.ComponentResource):
                 role="flow-delivery",
                 service="vpc-flow-logs.amazonaws.com",
                 account_id=args.account_id,
-                grants=[Grant("write flow logs", (write,))],
+                grants=[Grant("write flow logs", (write, find))],
             ),
             options,
         )

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.durability import Durability
+from components.grants import ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,9 +26,6 @@ Guide, Creating profiles)."""
 PREFIX = re.compile(r"[A-Za-z0-9_]{1,38}")
 """What the provider takes as the beginning of a name: it adds 26 characters, and Signer takes 64 (AWS Signer,
 API Reference, PutSigningProfile)."""
-
-ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
-"""One role; an account's number would let everybody in it sign."""
 
 SIGN = "signer:SignPayload"
 """All that Notation's plugin calls to sign (aws-signer-notation-plugin)."""

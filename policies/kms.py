@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from policies.core.build import IS_TRUE, NOT_TRUE, at_least, property_rule, resource_rule
-from policies.core.documents import shown, statements
-from policies.core.privileges import DOCUMENTS, documents_of
+from policies.core.documents import Statement, shown, statements
+from policies.core.privileges import DOCUMENTS, ONE_ROLE, documents_of
 from policies.core.rules import Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import show
 
@@ -22,6 +22,7 @@ KEY_POLICY: Final = "aws:kms/keyPolicy:KeyPolicy"
 GRANT: Final = "aws:kms/grant:Grant"
 OPENING: Final = ("kms:decrypt", "kms:reencryptfrom")
 """Actions that turn ciphertext into something readable."""
+GRANTING: Final = "kms:creategrant"
 
 
 def _rotates(key: Resource, _context: Context) -> Iterator[Problem]:
@@ -44,9 +45,32 @@ def _policy_is_ours(key: Resource, _context: Context) -> Iterator[Problem]:
 def _grants_for_services(holder: Resource, _context: Context) -> Iterator[Problem]:
     for view in documents_of(holder):
         for statement in statements(view):
-            allows = statement.allows and statement.covers_action("kms:creategrant")
-            if allows and statement.conditions.get("bool", {}).get("kms:grantisforawsresource") != ("true",):
+            if not statement.allows or not statement.covers_action(GRANTING):
+                continue
+            for_services = statement.conditions.get("bool", {}).get("kms:grantisforawsresource") == ("true",)
+            if not for_services and not (holder.type not in DOCUMENTS and _by_named_roles(statement)):
                 yield Problem(statement.path, shown(statement))
+
+
+def _by_named_roles(statement: Statement) -> bool:
+    """Whether it lets roles give grants, each named by its ARN, and do nothing else.
+
+    EKS makes no cluster under a key of ours otherwise: it takes a grant from whoever asks for the cluster,
+    where kms:GrantIsForAWSResource doesn't hold (Encrypt Kubernetes secrets with KMS on existing clusters,
+    EKS User Guide). Only a key's own policy may say so, as it says it of this one key.
+    """
+    named = [
+        role
+        for operator in ("arnequals", "stringequals")
+        for role in statement.conditions.get(operator, {}).get("aws:principalarn", ())
+    ]
+    return (
+        set(statement.actions) == {GRANTING}
+        and not statement.all_actions_but
+        and not statement.public
+        and bool(named)
+        and all(ONE_ROLE.fullmatch(role) for role in named)
+    )
 
 
 def _no_decrypt_on_all(holder: Resource, _context: Context) -> Iterator[Problem]:
@@ -99,10 +123,13 @@ RULES: Final[tuple[Rule, ...]] = (
         "kms-grants-for-services",
         (KEY, REPLICA, KEY_POLICY, *DOCUMENTS),
         _grants_for_services,
-        title="Only AWS services get grants on a key, so that nobody passes its use on",
+        title="Grants on a key are for AWS services, unless a role gives them that the key's policy names",
         topic=Topic.ACCESS,
         severity=Severity.MEDIUM,
-        remediation="Demand kms:GrantIsForAWSResource wherever kms:CreateGrant is allowed.",
+        remediation=(
+            "Demand kms:GrantIsForAWSResource wherever kms:CreateGrant is allowed. Only a key's own policy "
+            "may allow it without, and nothing beside it, to roles that aws:PrincipalArn names."
+        ),
     ),
     resource_rule(
         "kms-no-decrypt-all",

@@ -40,7 +40,7 @@ EXPLAINED: Final = (
         "whatever falls under the path demands to know its caller all the same",
     ),
     (
-        r"statement RefuseOtherKeys",
+        r"statement Refuse(Other|Writers)Keys",
         "a second lock: the bucket's default key is judged, no public control asks for more",
     ),
     (r"aws:iam/\w+:RolePolicy.*condition removed", "a second lock: action and resource are exact without it"),

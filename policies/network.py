@@ -17,7 +17,7 @@ from policies.core.build import (
     resource_rule,
     stack_rule,
 )
-from policies.core.documents import shown, statements
+from policies.core.endpoints import ENDPOINT, needed, only_ours, private_names
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.values import MalformedError, View, show
 
@@ -34,7 +34,6 @@ INGRESS: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS: Final = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 FLOW_LOG: Final = "aws:ec2/flowLog:FlowLog"
 SUBNET: Final = "aws:ec2/subnet:Subnet"
-ENDPOINT: Final = "aws:ec2/vpcEndpoint:VpcEndpoint"
 INSTANCE: Final = "aws:ec2/instance:Instance"
 TEMPLATE: Final = "aws:ec2/launchTemplate:LaunchTemplate"
 RULE_HOLDERS: Final = (GROUP, DEFAULT_GROUP, GROUP_RULE, INGRESS)
@@ -158,24 +157,6 @@ def _descriptions(holder: Resource) -> Iterator[View]:
                 yield rule.at("description")
 
 
-def _endpoints(vpc: Resource, context: Context) -> Iterator[Problem]:
-    found = {
-        (endpoint.at("serviceName").text() or "").split(".", 3)[-1]
-        for endpoint in context.stack.referring(vpc, ENDPOINT, "vpcId")
-    }
-    missing = [service for service in context.names("services") if service not in found]
-    if missing:
-        yield Problem("<VpcEndpoint>", f"no endpoint for {', '.join(missing)}")
-
-
-def _private_dns(endpoint: Resource, _context: Context) -> Iterator[Problem]:
-    if (
-        endpoint.at("vpcEndpointType").text() == "Interface"
-        and endpoint.at("privateDnsEnabled").flag() is not True
-    ):
-        yield Problem("privateDnsEnabled", show(endpoint.at("privateDnsEnabled").value))
-
-
 def _addresses(holder: Resource) -> Iterator[View]:
     if holder.type == INSTANCE:
         yield holder.at("associatePublicIpAddress")
@@ -190,24 +171,18 @@ DESCRIBED: Final = Expect(
 NOT_PUBLIC: Final = Expect("false or absent", lambda view, _: view.known() in (None, False, "false", ""))
 
 
-def _endpoint_of_ours(endpoint: Resource, _context: Context) -> Iterator[Problem]:
-    held = statements(endpoint.at("policy"))
-    if not held:
-        yield Problem("policy", "absent: everything for everybody", "Allow what our own account may do.")
-    for statement in held:
-        if statement.allows and statement.public and not statement.narrowed:
-            yield Problem(statement.path, shown(statement))
-
-
 RULES: Final[tuple[Rule, ...]] = (
     resource_rule(
         "network-endpoint-policy",
         (ENDPOINT,),
-        _endpoint_of_ours,
+        only_ours,
         title="What passes an endpoint belongs to our account, so that none takes data to a stranger's",
         topic=Topic.ACCESS,
         severity=Severity.MEDIUM,
-        remediation="Give the endpoint a policy that demands aws:PrincipalAccount or aws:ResourceAccount.",
+        remediation=(
+            "Give the endpoint a policy that demands aws:PrincipalAccount or aws:ResourceAccount; only "
+            "s3:GetObject on the bucket of ECR's layers in its Region may go without."
+        ),
     ),
     attached_rule(
         "network-default-group",
@@ -300,7 +275,7 @@ RULES: Final[tuple[Rule, ...]] = (
     stack_rule(
         "network-endpoints",
         (VPC,),
-        _endpoints,
+        needed,
         title="Private pods reach the AWS services that they call through endpoints",
         topic=Topic.TRANSMISSION,
         severity=Severity.MEDIUM,
@@ -312,7 +287,7 @@ RULES: Final[tuple[Rule, ...]] = (
     resource_rule(
         "network-endpoint-names",
         (ENDPOINT,),
-        _private_dns,
+        private_names,
         title="Interface endpoints answer under the service's own name, so that no call goes round them",
         topic=Topic.TRANSMISSION,
         severity=Severity.MEDIUM,

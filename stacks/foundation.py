@@ -15,7 +15,7 @@ from components.model_registry import ModelRegistry, ModelRegistryArgs
 from components.network import Network, NetworkArgs
 from components.replication import Replication, ReplicationArgs, Source
 from components.web_identity import WebIdentity, WebIdentityArgs
-from stacks.keys import key_domains, service_uses
+from stacks.keys import grantors, key_domains, service_uses
 
 if TYPE_CHECKING:
     from components.bucket import Bucket
@@ -87,6 +87,7 @@ class Foundation:
                 region=settings.region,
                 domains=key_domains(settings),
                 service_uses=service_uses(settings, self._tags),
+                grantors=grantors(settings),
                 deletion_window_days=settings.data.key_deletion_window_days,
                 multi_region=settings.data.multi_region_keys,
                 durability=self._durability,

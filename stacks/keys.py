@@ -50,3 +50,8 @@ def service_uses(settings: Settings, tags: Tags) -> dict[KeyDomain, list[Service
         KeyDomain.MESSAGES: [publisher(PUBLISHER, settings.account_id)],
         KeyDomain.CLUSTER: node_disks(settings.account_id),
     }
+
+
+def grantors(settings: Settings) -> dict[KeyDomain, list[str]]:
+    """Who may give grants on a key not only to AWS services: whoever makes the cluster, on the cluster's."""
+    return {KeyDomain.CLUSTER: settings.cluster.administrators} if settings.cluster else {}

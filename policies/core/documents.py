@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -68,8 +69,12 @@ class Statement:
     @property
     def narrowed(self) -> bool:
         """Whether a condition ties it to named accounts, organisations, networks or sources."""
+        return self.narrowed_by(NARROWING_KEYS)
+
+    def narrowed_by(self, demanded: AbstractSet[str]) -> bool:
+        """Whether a condition demands values of one of some keys (lower case), and not any value."""
         return any(
-            key in NARROWING_KEYS and values and not any(_names_all(value) for value in values)
+            key in demanded and values and not any(_names_all(value) for value in values)
             for operator, keys in self.conditions.items()
             if operator in EXACT_OPERATORS | PATTERN_OPERATORS
             for key, values in keys.items()

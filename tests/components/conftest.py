@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 # The importlib import mode adds no folder to the path; these tests share a recorder and factories.
 sys.path.insert(0, str(Path(__file__).parent))
+# The evaluator of IAM's policy language stands with the stacks' tests.
+sys.path.insert(1, str(Path(__file__).parent.parent / "stacks"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from factories import KEY_ARN, THROW_AWAY, bucket
+from iam import Request, allowed
 from recording import record, statements
 
 from components.grants import policy_document
@@ -60,11 +61,39 @@ def test_a_bucket_refuses_old_tls() -> None:
     assert refusal["Condition"] == {"NumericLessThan": {"s3:TlsVersion": "1.2"}}
 
 
-def test_a_bucket_refuses_objects_under_another_key() -> None:
-    refusal = policy()["RefuseOtherKeys"]
-    assert (refusal["Effect"], refusal["Action"]) == ("Deny", "s3:PutObject")
-    condition = refusal["Condition"]["StringNotEqualsIfExists"]
-    assert condition == {"s3:x-amz-server-side-encryption-aws-kms-key-id": KEY_ARN}
+SECURE = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+ENCRYPTION = "s3:x-amz-server-side-encryption"
+
+
+def takes(**headers: str) -> bool:
+    """Whether a bucket lets somebody write who may; keywords are the ends of the encryption headers."""
+    may = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": EVERYTHING[1]}
+    sent = {ENCRYPTION + end.replace("_", "-"): value for end, value in headers.items()}
+    request = Request("s3:PutObject", "arn:aws:s3:::plinth-test-raw/a", {**SECURE, **sent})
+    return allowed([may, *policy().values()], request)
+
+
+def test_a_bucket_takes_what_its_own_encryption_is_left_to() -> None:
+    assert takes()
+
+
+@pytest.mark.parametrize("algorithm", ["aws:kms", "aws:kms:dsse"])
+def test_a_bucket_takes_objects_under_our_key(algorithm: str) -> None:
+    assert takes(**{"": algorithm, "_aws_kms_key_id": KEY_ARN})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"": "aws:kms", "_aws_kms_key_id": f"{KEY_ARN}x"},
+        {"": "aws:kms"},  # AWS's own key for S3
+        {"": "AES256"},
+        {"": ""},
+        {"_customer_algorithm": "AES256"},
+    ],
+)
+def test_a_bucket_refuses_objects_under_another_key(headers: dict[str, str]) -> None:
+    assert not takes(**headers)
 
 
 def test_a_bucket_policy_allows_nobody_anything() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from factories import ACCOUNT, THROW_AWAY, encryption, tags
+from iam import Request, allowed
 from recording import record, statements
 
 from components.durability import Durability
@@ -48,6 +49,34 @@ def test_only_services_may_be_given_grants_on_a_key() -> None:
     assert [statement["Condition"] for statement in granting] == [
         {"Bool": {"kms:GrantIsForAWSResource": "true"}}
     ]
+
+
+DEPLOYS = f"arn:aws:iam::{ACCOUNT}:role/deploy"
+
+
+def admits(domain: str, action: str, **context: str) -> bool:
+    """Whether a key's policy leaves an action to IAM; whoever deploys may give grants on the cluster's."""
+    recording = record(lambda: encryption(grantors={KeyDomain.CLUSTER: [DEPLOYS]}))
+    policy = statements(recording.one("key:Key", f"-{domain}").inputs["policy"])
+    keys = {f"aws:{key}": value for key, value in context.items()}
+    return allowed(policy, Request(action, "arn:aws:kms:::key/k", keys))
+
+
+def test_whoever_makes_the_cluster_may_give_eks_its_grant_on_the_cluster_s_key_and_on_no_other() -> None:
+    # EKS asks with neither kms:GrantIsForAWSResource nor anything else that says whom the grant is for.
+    assert admits("cluster", "kms:CreateGrant", PrincipalArn=DEPLOYS)
+    assert admits("cluster", "kms:DescribeKey", PrincipalArn=DEPLOYS)
+    assert not admits("cluster", "kms:CreateGrant", PrincipalArn=f"arn:aws:iam::{ACCOUNT}:role/serving")
+    assert not admits("cluster", "kms:CreateGrant")
+    assert not admits("data", "kms:CreateGrant", PrincipalArn=DEPLOYS)
+
+
+@pytest.mark.parametrize(
+    "role", [f"arn:aws:iam::{ACCOUNT}:role/*", f"arn:aws:iam::{ACCOUNT}:root", ACCOUNT, "*"]
+)
+def test_whoever_may_give_grants_to_anybody_is_one_role(role: str) -> None:
+    with pytest.raises(ValueError, match="is not the ARN of one role"):
+        record(lambda: encryption(grantors={KeyDomain.CLUSTER: [role]}))
 
 
 def test_the_key_can_be_managed_by_those_whom_iam_allows() -> None:

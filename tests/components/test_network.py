@@ -4,9 +4,10 @@ import ipaddress
 from typing import Any
 
 import pytest
-from factories import ACCOUNT, network, network_args
+from factories import ACCOUNT, REGION, network, network_args
 from hypothesis import given
 from hypothesis import strategies as st
+from iam import Request, allowed
 from recording import record, statements
 
 THREE = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
@@ -42,6 +43,16 @@ def test_all_traffic_is_logged_in_an_encrypted_group() -> None:
     assert recording.one("logGroup:LogGroup").inputs["kmsKeyId"]
 
 
+def test_the_service_of_flow_logs_finds_its_group_and_writes_to_no_other() -> None:
+    recording = record(network)
+    policy = statements(recording.one("RolePolicy", "flow-delivery-grants").inputs["policy"])
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
+    assert allowed(policy, Request("logs:DescribeLogGroups", f"{group}*"))
+    for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
+        assert not allowed(policy, Request(action, f"{group}another:log-stream:eni-1"))
+        assert any(action in s["Action"] and s["Resource"] != "*" for s in policy)
+
+
 def test_there_is_no_way_to_the_internet_unless_asked_for() -> None:
     recording = record(network)
     assert not recording.of("internetGateway:InternetGateway")
@@ -63,10 +74,38 @@ def test_s3_and_dynamodb_are_reached_by_routes_and_the_rest_by_interfaces() -> N
     assert kinds == {"s3": "Gateway", "dynamodb": "Gateway", "sts": "Interface", "kms": "Interface"}
 
 
-def test_endpoints_serve_principals_of_this_account_only() -> None:
-    for endpoint in record(network).of("vpcEndpoint:VpcEndpoint"):
-        (statement,) = statements(endpoint.inputs["policy"])
-        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+OTHERS = "999999999999"
+LAYERS = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/serving"
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+
+
+def passes(service: str, action: str, resource: str, **context: str) -> bool:
+    """Whether an endpoint lets a request through; keywords are global condition keys."""
+    endpoint = record(network).one("vpcEndpoint:VpcEndpoint", f"-{service}").inputs
+    keys = {f"aws:{key}": value for key, value in context.items()}
+    return allowed(statements(endpoint["policy"]), Request(action, resource, keys))
+
+
+@pytest.mark.parametrize("service", ["s3", "dynamodb", "sts", "kms"])
+def test_endpoints_serve_principals_of_this_account_only(service: str) -> None:
+    assert passes(service, f"{service}:Anything", "arn:aws:x:::y", PrincipalAccount=ACCOUNT)
+    assert not passes(service, f"{service}:Anything", "arn:aws:x:::y", PrincipalAccount=OTHERS)
+    assert not passes(service, f"{service}:Anything", "arn:aws:x:::y")
+
+
+def test_a_pod_takes_a_role_of_this_account_by_its_token_which_signs_nothing() -> None:
+    assert passes("sts", WEB_IDENTITY, ROLE, ResourceAccount=ACCOUNT)
+    assert not passes("sts", WEB_IDENTITY, f"arn:aws:iam::{OTHERS}:role/theirs", ResourceAccount=OTHERS)
+    assert not passes("sts", "sts:AssumeRole", ROLE, ResourceAccount=ACCOUNT)
+    assert not passes("kms", WEB_IDENTITY, ROLE, ResourceAccount=ACCOUNT)
+
+
+def test_a_node_reads_layers_of_images_which_the_account_of_ecr_signs_for() -> None:
+    assert passes("s3", "s3:GetObject", f"{LAYERS}/layer", PrincipalAccount=OTHERS)
+    assert not passes("s3", "s3:PutObject", f"{LAYERS}/layer", PrincipalAccount=OTHERS)
+    assert not passes("s3", "s3:GetObject", "arn:aws:s3:::theirs/layer", PrincipalAccount=OTHERS)
+    assert not passes("dynamodb", "s3:GetObject", f"{LAYERS}/layer", PrincipalAccount=OTHERS)
 
 
 def test_endpoints_are_open_to_https_from_the_network_only() -> None:

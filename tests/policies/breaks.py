@@ -9,7 +9,7 @@ from typing import Any
 
 from policies.core.breaking import REMOVED, replaced
 from policies.core.resources import Resource
-from tests.policies.compliant import ACCOUNT, KEY, REGION, SHA256, deny_old, deny_plain, policy
+from tests.policies.compliant import ACCOUNT, KEY, LAYERS, REGION, SHA256, deny_old, deny_plain, policy
 
 Resources = Sequence[Resource]
 Break = Callable[[Resources], list[Resource]]
@@ -18,6 +18,8 @@ POD = ("spec", "template", "spec")
 MAIN = (*POD, "containers", 0)
 ENVOY = ("spec", "provider", "kubernetes", "envoyDeployment")
 SECURITY = (*MAIN, "securityContext")
+ROOT = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+DEPLOYS = f"arn:aws:iam::{ACCOUNT}:role/deploy"
 PUBLIC = policy({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})
 
 
@@ -127,6 +129,21 @@ def grants(action: Any, resource: Any, **more: Any) -> Break:
     return put("serving-grants", "policy", value=allow(action, resource, **more))
 
 
+def passing(service: str, action: Any, resource: Any, **more: Any) -> Break:
+    """Let everybody do something by way of an endpoint."""
+    return put(f"endpoint-{service}", "policy", value=allow(action, resource, Principal="*", **more))
+
+
+def granting(action: Any, condition: Any, *, principal: Any = ROOT) -> Break:
+    """Let somebody give grants on a key."""
+    value = allow(action, "*", Principal=principal, Condition=condition)
+    return put("data-key", "policy", value=value)
+
+
+def by_roles(*roles: str, operator: str = "ArnEquals") -> dict[str, Any]:
+    return {operator: {"aws:PrincipalArn": list(roles)}}
+
+
 def trust(principal: Any, *, action: str = "sts:AssumeRole", **condition: Any) -> Break:
     statement = {"Effect": "Allow", "Principal": principal, "Action": action}
     held = {**statement, "Condition": condition} if condition else statement
@@ -141,6 +158,8 @@ def aws(token: str) -> str:
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:reviews"
 GROUPS = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/*"
 TAG = "aws:ResourceTag/cluster"
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+ANYTHING = {"Effect": "Allow", "Principal": "*"}
 ONE_KEY_ALIAS = "alias/aws/s3"
 UNLOCKED = deny_plain("s3:*", "arn:aws:s3:::raw", "arn:aws:s3:::raw/*")
 FROM_EVENTS = {
@@ -266,6 +285,17 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             value=allow("kms:CreateGrant", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/a"}),
         ),
         grants("kms:CreateGrant", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/one"),
+        # Without a word on whom a grant is for, roles are named, in the key's policy and for nothing else.
+        grants("kms:CreateGrant", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/one", Condition=by_roles(DEPLOYS)),
+        granting("kms:CreateGrant", by_roles(f"arn:aws:iam::{ACCOUNT}:role/*")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, f"arn:aws:iam::{ACCOUNT}:root")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, "*")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, operator="ArnEqualsIfExists")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS, operator="ArnNotEquals")),
+        granting("kms:CreateGrant", by_roles(DEPLOYS), principal="*"),
+        granting("kms:*", by_roles(DEPLOYS)),
+        granting(["kms:CreateGrant", "kms:Decrypt"], by_roles(DEPLOYS)),
+        granting("kms:CreateGrant", {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}),
     ],
     "kms-no-decrypt-all": [
         grants("kms:Decrypt", "*"),
@@ -669,6 +699,26 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "network-endpoint-policy": [
         put("endpoint-s3", "policy", value=PUBLIC),
         cut("endpoint-dynamodb", "policy"),
+        passing("sts", WEB_IDENTITY, "*"),
+        passing("sts", WEB_IDENTITY, "*", Condition={"StringLike": {"aws:ResourceAccount": "*"}}),
+        passing(
+            "sts", WEB_IDENTITY, "*", Condition={"StringEqualsIfExists": {"aws:ResourceAccount": ACCOUNT}}
+        ),
+        passing("sts", WEB_IDENTITY, "*", Condition={"StringNotEquals": {"aws:ResourceAccount": ACCOUNT}}),
+        # Layers of images are read, in the endpoint's own Region, and nothing else is done.
+        passing("s3", ["s3:GetObject", "s3:PutObject"], f"{LAYERS}/*"),
+        passing("s3", "s3:*", f"{LAYERS}/*"),
+        passing("s3", "s3:GetObject", "*"),
+        passing("s3", "s3:GetObject", [f"{LAYERS}/*", "arn:aws:s3:::theirs/*"]),
+        passing("s3", "s3:GetObject", "arn:aws:s3:::prod-*-starport-layer-bucket/*"),
+        passing("s3", "s3:GetObject", "arn:aws:s3:::prod-mine-starport-layer-bucket/*"),
+        passing("dynamodb", "s3:GetObject", f"{LAYERS}/*"),
+        put("endpoint-s3", "policy", value=policy({**ANYTHING, "NotAction": "s3:PutObject"})),
+        put(
+            "endpoint-s3",
+            "policy",
+            value=policy({**ANYTHING, "Action": "s3:GetObject", "NotResource": f"{LAYERS}/*"}),
+        ),
     ],
     "kubernetes-network-policy": [
         drop("workloads"),

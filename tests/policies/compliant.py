@@ -8,6 +8,8 @@ from typing import Any
 REGION = "eu-central-1"
 ACCOUNT = "111122223333"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/2f6c9a1e-0000-4000-8000-000000000001"
+LAYERS = f"arn:aws:s3:::prod-{REGION}-starport-layer-bucket"
+"""Where ECR keeps the layers of images."""
 DIGEST = "sha256:" + "ab" * 32
 SHA256 = "cd" * 32
 IMAGE = f"registry.internal/serving@{DIGEST}"
@@ -163,7 +165,23 @@ def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = 
 
 def stores() -> list[Properties]:
     root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
-    key_policy = policy({"Effect": "Allow", "Principal": root, "Action": "kms:Describe*", "Resource": "*"})
+    key_policy = policy(
+        {"Effect": "Allow", "Principal": root, "Action": "kms:Describe*", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": "kms:CreateGrant",
+            "Resource": "*",
+            "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        },
+        {
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": "kms:CreateGrant",
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/deploy"}},
+        },
+    )
     kept = {"protect": True, "retainOnDelete": True}
     key = {
         "arn": KEY,
@@ -417,15 +435,29 @@ def cluster() -> list[Properties]:
 def network() -> list[Properties]:
     services = ("ecr.api", "ecr.dkr", "kms", "logs", "secretsmanager", "sqs", "sts")
     ours = {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
-    own = policy({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": ours})
-    common = {"vpcId": "vpc", "policy": own, "tags": INTERNAL}
+    everybody = {"Effect": "Allow", "Principal": "*", "Resource": "*"}
+    own = {**everybody, "Action": "*", "Condition": ours}
+    unsigned = {
+        "sts": {
+            **everybody,
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {"aws:ResourceAccount": ACCOUNT}},
+        },
+        "s3": {**everybody, "Action": "s3:GetObject", "Resource": f"{LAYERS}/*"},
+    }
+    policies = {service: policy(own, statement) for service, statement in unsigned.items()}
+    common = {"vpcId": "vpc", "policy": policy(own), "tags": INTERNAL}
     interface = {**common, "vpcEndpointType": "Interface", "privateDnsEnabled": True}
     gateway = {**common, "vpcEndpointType": "Gateway"}
     endpoints = [
         entry(
             "aws:ec2/vpcEndpoint:VpcEndpoint",
             f"endpoint-{service}",
-            {**interface, "serviceName": f"com.amazonaws.{REGION}.{service}"},
+            {
+                **interface,
+                "serviceName": f"com.amazonaws.{REGION}.{service}",
+                "policy": policies.get(service, common["policy"]),
+            },
         )
         for service in services
     ]
@@ -433,7 +465,11 @@ def network() -> list[Properties]:
         entry(
             "aws:ec2/vpcEndpoint:VpcEndpoint",
             f"endpoint-{service}",
-            {**gateway, "serviceName": f"com.amazonaws.{REGION}.{service}"},
+            {
+                **gateway,
+                "serviceName": f"com.amazonaws.{REGION}.{service}",
+                "policy": policies.get(service, common["policy"]),
+            },
         )
         for service in ("s3", "dynamodb")
     ]

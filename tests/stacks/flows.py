@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from iam import Request, allowed
+from iam import Request, allowed, applies
 from moto import mock_aws
 
 from app.contract import artifact_key
@@ -40,6 +40,14 @@ KEY_USE = {"GetObject": "kms:Decrypt", "PutObject": "kms:GenerateDataKey"}
 """What S3 does with the bucket's key in the caller's name (Protecting data with SSE-KMS, S3 User Guide)."""
 
 
+HEADERS = {
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+    "SSECustomerAlgorithm": "x-amz-server-side-encryption-customer-algorithm",
+}
+"""What a writer says of encryption, by boto3's name and by the header that bucket policies read."""
+
+
 @dataclass(frozen=True)
 class Use:
     """One thing that one role did."""
@@ -55,11 +63,13 @@ class Gate:
     Attributes:
         policies: statements by role.
         keys: ARN of each bucket's key.
+        buckets: statements of each bucket's own policy.
         uses: everything that was asked for.
     """
 
     policies: Mapping[str, list[dict[str, Any]]]
     keys: Mapping[str, str]
+    buckets: Mapping[str, list[dict[str, Any]]]
     uses: list[Use] = field(default_factory=list)
     role: str = ""
 
@@ -88,11 +98,21 @@ class Gate:
         wanted = self.requests(model.name, params["context"]["asked"])
         self.uses += [Use(self.role, request) for request in wanted]
         refused = [request for request in wanted if not allowed(self.policies[self.role], request)]
+        refused += [request for request in wanted if self._denied(request, params["context"]["asked"])]
         if not refused:
             return None
         message = f"{self.role} is not allowed {refused[0].action} on {refused[0].resource}"
         answer = {"Error": {"Code": "AccessDenied", "Message": message}, "ResponseMetadata": {}}
         return SimpleNamespace(status_code=403), answer
+
+    def _denied(self, request: Request, asked: Mapping[str, Any]) -> bool:
+        """Whether the bucket's own policy refuses a request, over TLS as boto3 makes it."""
+        sent = {f"s3:{header}": asked[name] for name, header in HEADERS.items() if name in asked}
+        told = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3", **sent, **request.context}
+        return any(
+            statement["Effect"] == "Deny" and applies(statement, replace(request, context=told))
+            for statement in self.buckets[asked["Bucket"]]
+        )
 
     def note(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
         """Botocore's `before-parameter-build` hook: the call in the caller's own words."""
@@ -125,6 +145,17 @@ def keys_of(recording: Recording) -> dict[str, str]:
             bucket = encryption.name.removesuffix("-encryption") + "-bucket"
             found[named[bucket]] = default["kmsMasterKeyId"]
     return found
+
+
+def buckets_of(recording: Recording) -> dict[str, list[dict[str, Any]]]:
+    """What each bucket's own policy says."""
+    named = {b.name: b.inputs["bucket"] for b in recording.of("aws:s3/bucket:Bucket")}
+    return {
+        named[policy.name.removesuffix("-policy") + "-bucket"]: json.loads(policy.inputs["policy"])[
+            "Statement"
+        ]
+        for policy in recording.of("aws:s3/bucketPolicy:BucketPolicy")
+    }
 
 
 @dataclass(frozen=True)

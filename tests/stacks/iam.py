@@ -62,6 +62,10 @@ def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str
     """Whether every condition holds: one of the values of each key of each operator."""
     known = {key.lower(): value for key, value in context.items()}
     for written, keys in conditions.items():
+        if written == "Null":
+            if any((key.lower() in known) == (str(absent).lower() == "true") for key, absent in keys.items()):
+                return False
+            continue
         operator = written.removesuffix("IfExists")
         negative = operator in NEGATIVE
         positive = NEGATIVE.get(operator, operator)

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from recording import record
+from recording import record, statements
 
 from components.grants import ACTION
 from stacks.environment import Environment
@@ -197,6 +197,19 @@ def test_every_key_admits_the_services_that_encrypt_with_it(other: Recording) ->
     assert "logs." in policies["encryption-logs"]
     assert "cloudwatch.amazonaws.com" in policies["encryption-messages"]
     assert '"Service":' not in policies["encryption-data"]
+
+
+def test_whoever_administers_the_cluster_can_give_eks_its_grant_on_the_cluster_s_key_alone(
+    other: Recording,
+) -> None:
+    named = {
+        key.name: set(statement["Condition"]["ArnEquals"]["aws:PrincipalArn"])
+        for key in other.of("aws:kms/key:Key")
+        for statement in statements(key.inputs["policy"])
+        if "kms:CreateGrant" in statement["Action"] and "ArnEquals" in statement["Condition"]
+    }
+    entries = other.of("eks/accessEntry:AccessEntry")
+    assert named == {"encryption-cluster": {entry.inputs["principalArn"] for entry in entries}}
 
 
 def test_the_trail_is_the_one_that_its_key_admits(other: Recording) -> None:

@@ -53,6 +53,11 @@ def test_not_action_and_not_resource_are_the_opposite() -> None:
         ({"StringLike": {"aws:SourceAccount": "?"}}, True),
         ({"NumericLessThan": {"aws:SourceAccount": "2"}}, True),
         ({"Bool": {"aws:SecureTransport": "false"}}, False),
+        ({"Null": {"aws:SourceArn": "true"}}, True),
+        ({"Null": {"aws:SourceArn": "false"}}, False),
+        ({"Null": {"aws:SourceAccount": "false"}}, True),
+        ({"Null": {"aws:SourceAccount": "true"}}, False),
+        ({"Null": {"aws:SourceAccount": "false", "aws:SourceArn": "false"}}, False),
     ],
 )
 def test_conditions(condition: dict[str, Any], answer: object) -> None:

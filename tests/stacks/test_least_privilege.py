@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flows import FLOWS, Gate, Stage, Use, keys_of, statements_of
+from flows import FLOWS, Gate, Stage, Use, buckets_of, keys_of, statements_of
 from iam import Request, allowed, matches
 
 from app.train import run as training_run
@@ -63,7 +63,7 @@ def stage(recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def gate(recording: Recording, policies: Policies) -> Gate:
-    return Gate(policies, keys_of(recording))
+    return Gate(policies, keys_of(recording), buckets_of(recording))
 
 
 @pytest.fixture(scope="module")
