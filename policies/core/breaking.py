@@ -89,6 +89,7 @@ REMOVABLE: Final = frozenset(
         "envoyPDB",
         "policyTypes",
         "redrivePolicy",
+        "restoreMetadataOverrides",
         "enabledClusterLogTypes",
         "encryptionConfig",
         "copyActions",

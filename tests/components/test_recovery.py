@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from factories import ACCOUNT, KEY_ARN, THROW_AWAY, recovery
+from factories import ACCOUNT, KEY_ARN, THROW_AWAY, bucket, model_registry, recovery
 from recording import record, statements
 
 from components.recovery import Schedule
@@ -54,6 +55,35 @@ def test_copies_go_to_the_recovery_region_if_there_is_one() -> None:
 def test_restores_are_practised_for_each_kind_of_store() -> None:
     selections = record(recovery).of("RestoreTestingSelection")
     assert {selection.inputs["protectedResourceType"] for selection in selections} == {"DynamoDB", "S3"}
+
+
+DATABASE = f"arn:aws:rds:eu-central-1:{ACCOUNT}:db:plinth-test-registry"
+
+
+def test_a_database_is_restored_into_its_own_network_for_practice() -> None:
+    def program() -> None:
+        database = model_registry().database
+        stores = {"RDS": [database.arn], "S3": [bucket().arn]}
+        recovery(resources=stores, restore_metadata={"RDS": database.restore_metadata})
+
+    recording = record(program)
+    instance = recording.one("rds/instance:Instance").inputs
+    selections = {
+        selection.inputs["protectedResourceType"]: selection.inputs
+        for selection in recording.of("RestoreTestingSelection")
+    }
+    overrides = selections["RDS"]["restoreMetadataOverrides"]
+    assert overrides["dbSubnetGroupName"] == instance["dbSubnetGroupName"]
+    assert json.loads(overrides["vpcSecurityGroupIds"]) == instance["vpcSecurityGroupIds"]
+    assert "restoreMetadataOverrides" not in selections["S3"]
+
+
+def test_a_database_that_would_be_restored_into_the_default_network_is_refused() -> None:
+    told = {"RDS": {"dbSubnetGroupName": "plinth-test-registry"}}
+    with pytest.raises(
+        ValueError, match="without vpcSecurityGroupIds: they would go to the account's default"
+    ):
+        record(lambda: recovery(resources={"RDS": [DATABASE]}, restore_metadata=told))
 
 
 def test_names_of_restore_tests_are_ones_that_the_service_takes() -> None:

@@ -595,7 +595,15 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             value=[{"destinationVaultArn": f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-vault:copy"}],
         ),
     ],
-    "backup-restore-testing": [drop("drill"), drop("drill-tables")],
+    "backup-restore-testing": [
+        drop("drill"),
+        drop("drill-tables"),
+        cut("drill-rds", "restoreMetadataOverrides"),
+        cut("drill-rds", "restoreMetadataOverrides", "dbSubnetGroupName"),
+        cut("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds"),
+        put("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds", value="[]"),
+        put("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds", value="sg-0a1b2c3d"),
+    ],
     "kubernetes-non-root": [
         pod("securityContext", "runAsNonRoot", value=False),
         security("runAsNonRoot", value=False),

@@ -629,13 +629,22 @@ def operations() -> list[Properties]:
             "drill-tables",
             {"restoreTestingPlanName": "drill", "protectedResourceType": "DynamoDB"},
         ),
-        *(
-            entry(
-                "aws:backup/restoreTestingSelection:RestoreTestingSelection",
-                f"drill-{kind.lower()}",
-                {"restoreTestingPlanName": "drill", "protectedResourceType": kind},
-            )
-            for kind in ("S3", "RDS")
+        entry(
+            "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+            "drill-s3",
+            {"restoreTestingPlanName": "drill", "protectedResourceType": "S3"},
+        ),
+        entry(
+            "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+            "drill-rds",
+            {
+                "restoreTestingPlanName": "drill",
+                "protectedResourceType": "RDS",
+                "restoreMetadataOverrides": {
+                    "dbSubnetGroupName": "registry",
+                    "vpcSecurityGroupIds": '["sg-0a1b2c3d"]',
+                },
+            },
         ),
     ]
 

@@ -116,6 +116,21 @@ def test_a_signing_profile_that_can_not_be_read_leaves_open_whether_images_can_b
     assert evaluate([rule], Stack([*unknown, another], resolved=True), settings).findings == ()
 
 
+def test_overrides_of_a_restore_test_count_in_any_case_and_are_open_while_they_are_unknown(
+    compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "backup-restore-testing")
+    lower = put(
+        "drill-rds",
+        "restoreMetadataOverrides",
+        value={"dbsubnetgroupname": "registry", "VpcSecurityGroupIds": '["sg-1"]'},
+    )
+    assert evaluate([rule], Stack(lower(compliant), resolved=True), settings).findings == ()
+    unknown = put("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds", value=UNKNOWN)
+    (found,) = evaluate([rule], Stack(unknown(compliant), resolved=True), settings).findings
+    assert found.verdict is Verdict.UNDECIDED
+
+
 def test_every_rule_says_what_it_is_about() -> None:
     for rule in RULES:
         assert rule.title
