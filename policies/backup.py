@@ -46,6 +46,15 @@ def _locked(_vault: Resource, lock: Resource, context: Context) -> Iterator[Prob
         yield Problem(
             kept.path, show(kept.value), "Set minRetentionDays to at least the setting `minimum_days`."
         )
+    grace = lock.at("changeableForDays")
+    days = grace.number()
+    # Without days of grace the lock is one of governance, and until they are over it can be taken off, too.
+    if context.flag("for_good") and (days is None or days > (number or 0)):
+        yield Problem(
+            grace.path,
+            show(grace.value),
+            "Set changeableForDays, to no more than minRetentionDays: after that the lock stays for good.",
+        )
 
 
 def _covered(store: Resource, context: Context) -> Iterator[Problem]:
@@ -163,8 +172,14 @@ RULES: Final[tuple[Rule, ...]] = (
         title="Nobody can delete backups before their time",
         topic=Topic.INTEGRITY,
         severity=Severity.HIGH,
-        remediation="Add a VaultLockConfiguration with minRetentionDays.",
-        settings={**REQUIRED, "minimum_days": Setting(35, "days that no backup can be deleted in")},
+        remediation="Add a VaultLockConfiguration with minRetentionDays and changeableForDays.",
+        settings={
+            **REQUIRED,
+            "minimum_days": Setting(35, "days that no backup can be deleted in"),
+            "for_good": Setting(
+                default=True, meaning="false where an administrator may take the lock off again (governance)"
+            ),
+        },
     ),
     property_rule(
         "backup-no-force-destroy",

@@ -578,7 +578,12 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "edge-invited-users": [put("callers", "adminCreateUserConfig", "allowAdminCreateUserOnly", value=False)],
     "edge-no-guests": [put("browsers", "allowUnauthenticatedIdentities", value=True)],
     "backup-own-key": [cut("vault", "kmsKeyArn")],
-    "backup-vault-lock": [drop("vault-lock"), put("vault-lock", "minRetentionDays", value=1)],
+    "backup-vault-lock": [
+        drop("vault-lock"),
+        put("vault-lock", "minRetentionDays", value=1),
+        cut("vault-lock", "changeableForDays"),
+        put("vault-lock", "changeableForDays", value=3650),
+    ],
     "backup-no-force-destroy": [put("vault", "forceDestroy", value=True)],
     "backup-covers-stores": [
         put("stores", "resources", value=[f"arn:aws:rds:{REGION}:{ACCOUNT}:db:registry"])

@@ -588,7 +588,7 @@ def operations() -> list[Properties]:
         entry(
             "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
             "vault-lock",
-            {"backupVaultName": "vault", "minRetentionDays": 35},
+            {"backupVaultName": "vault", "minRetentionDays": 35, "changeableForDays": 3},
         ),
         entry(
             "aws:backup/plan:Plan",

@@ -12,7 +12,7 @@ from policies.core.resources import Resource, Stack
 from policies.core.rules import Rule, Verdict
 from policies.core.values import UNKNOWN
 from policies.registry import RULES
-from tests.policies.breaks import BREAKS, GROUPS, Break, grants, put
+from tests.policies.breaks import BREAKS, GROUPS, Break, cut, grants, put
 
 CASES = [
     pytest.param(rule, change, id=f"{rule.id}-{index}")
@@ -114,6 +114,17 @@ def test_a_signing_profile_that_can_not_be_read_leaves_open_whether_images_can_b
     profile = next(held for held in compliant if held.name == "image-signing")
     another = replace(profile, name="another", urn=f"{profile.urn}-another")
     assert evaluate([rule], Stack([*unknown, another], resolved=True), settings).findings == ()
+
+
+def test_a_lock_of_governance_passes_where_the_environment_may_have_one(
+    compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "backup-vault-lock")
+    stack = Stack(cut("vault-lock", "changeableForDays")(compliant), resolved=True)
+    loose = {**settings, rule.id: {**settings[rule.id], "for_good": False}}
+    assert evaluate([rule], stack, loose).findings == ()
+    (found,) = evaluate([rule], stack, settings).findings
+    assert found.property == "<VaultLockConfiguration>vault-lock.changeableForDays"
 
 
 def test_overrides_of_a_restore_test_count_in_any_case_and_are_open_while_they_are_unknown(
