@@ -226,6 +226,15 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         together(drop("raw-replication"), STAYING),
         together(drop("raw-replication"), drop("stores")),
         together(put("raw-replication", "rules", 0, "status", value="Disabled"), STAYING),
+        *(
+            together(put("raw-replication", "rules", 0, key, value=narrow), STAYING)
+            for key, narrow in (
+                ("filter", {"prefix": "archive/"}),
+                ("filter", {"tag": {"key": "copy", "value": "yes"}}),
+                ("filter", {"and": {"prefix": "", "tags": {"copy": "yes"}}}),
+                ("prefix", "archive/"),
+            )
+        ),
     ],
     "s3-replication-on": [
         put("raw-replication", "rules", 0, "status", value="Disabled"),

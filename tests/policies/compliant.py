@@ -148,6 +148,7 @@ def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = 
                     "rules": [
                         {
                             "status": "Enabled",
+                            "filter": {"prefix": ""},
                             "sourceSelectionCriteria": {"sseKmsEncryptedObjects": {"status": "Enabled"}},
                             "destination": {
                                 "bucket": "arn:aws:s3:::elsewhere",
