@@ -180,7 +180,9 @@ class Recovery(pulumi.ComponentResource):
             min_retention_days=args.minimum_days,
             # Without days of grace the lock is one of governance, which an administrator can take off.
             changeable_for_days=LOCK_GRACE_DAYS if args.lock else None,
-            opts=args.durability.companion(self),
+            # A lock that stays for good goes with its vault alone: AWS refuses to delete it by itself, and a
+            # destroy would end there (DeleteBackupVaultLockConfiguration, AWS Backup API).
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.durability.retain or args.lock),
         )
         refusal = {
             "Sid": "RefuseDeletion",
@@ -198,7 +200,10 @@ class Recovery(pulumi.ComponentResource):
                 f"{self._prefix}-vault-policy",
                 backup_vault_name=vault.name,
                 policy=document([refusal]),
-                opts=args.durability.companion(self),
+                # Neither retained nor protected: the engine deletes by the options that it has recorded, and
+                # this leaves the program in the very update that takes protection off. Left behind, it would
+                # keep everybody from ever emptying the vault. As long as it is here, the vault is protected.
+                opts=self._options(),
             )
         return vault
 

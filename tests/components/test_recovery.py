@@ -7,6 +7,7 @@ import pytest
 from factories import ACCOUNT, KEY_ARN, THROW_AWAY, bucket, model_registry, recovery
 from recording import record, statements
 
+from components.durability import Durability
 from components.recovery import Schedule
 
 STORES = {
@@ -36,6 +37,25 @@ def test_nobody_deletes_a_recovery_point_of_protected_data() -> None:
     (refusal,) = statements(record(recovery).one("VaultPolicy").inputs["policy"])
     assert refusal["Effect"] == "Deny"
     assert "backup:DeleteRecoveryPoint" in refusal["Action"]
+
+
+def test_what_refuses_deletions_is_itself_deleted_in_the_update_that_takes_protection_off() -> None:
+    # The engine acts on the options that it has recorded: retained it would stay, protected be refused.
+    recording = record(recovery)
+    refusal = recording.one("VaultPolicy")
+    assert (refusal.protect, refusal.retain) == (False, False)
+    vault = recording.one("vault:Vault")
+    assert (vault.protect, vault.retain) == (True, True)
+    released = record(lambda: recovery(durability=Durability(protect=False, retain=False)))
+    assert not released.of("VaultPolicy")
+    vault = released.one("vault:Vault")
+    assert (vault.protect, vault.retain) == (False, False)
+
+
+@pytest.mark.parametrize(("lock", "kept"), [(True, True), (False, False)])
+def test_a_lock_that_aws_never_gives_up_stops_no_destroy(*, lock: bool, kept: bool) -> None:
+    released = record(lambda: recovery(lock=lock, durability=Durability(protect=False, retain=False)))
+    assert released.one("VaultLockConfiguration").retain is kept
 
 
 def test_the_vault_of_throw_away_data_can_go() -> None:

@@ -22,7 +22,14 @@ INTERNAL = {**TAGS, "data-classification": "internal"}
 Properties = dict[str, Any]
 
 
-KEPT = ("aws:s3/bucket", "aws:backup/vault", "aws:cloudwatch/logGroup:", "aws:ecr/repository:", "aws:signer/")
+KEPT = (
+    "aws:s3/bucket",
+    "aws:backup/vault:",
+    "aws:backup/vaultLock",
+    "aws:cloudwatch/logGroup:",
+    "aws:ecr/repository:",
+    "aws:signer/",
+)
 """Types whose resources stay when they leave the program."""
 
 
