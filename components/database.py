@@ -104,25 +104,39 @@ class Database(pulumi.ComponentResource):
         arn: the instance.
         address: its host name; known only when it can be connected to.
         secret_arn: where AWS keeps, and rotates, the administrator's password.
+        restore_metadata: what tells AWS Backup to restore it where it is, and not in the default VPC.
     """
 
     arn: pulumi.Output[str]
     address: pulumi.Output[str]
     secret_arn: pulumi.Output[str]
+    restore_metadata: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("plinth:index:Database", name, None, opts)
         self._prefix = name
         self._args = args
         group = self._create_group()
-        instance = self._create_instance(group)
+        subnets = self._create_subnets()
+        instance = self._create_instance(group, subnets)
         self.arn = instance.arn
         self.address = instance.address
         self._resource_id = instance.resource_id
         self.secret_arn = instance.master_user_secrets.apply(
             lambda secrets: str(secrets[0].secret_arn) if secrets else ""
         )
-        self.register_outputs({"arn": self.arn, "address": self.address, "secret_arn": self.secret_arn})
+        self.restore_metadata = {
+            "dbSubnetGroupName": subnets.name,
+            "vpcSecurityGroupIds": pulumi.Output.json_dumps([group.id]),
+        }
+        self.register_outputs(
+            {
+                "arn": self.arn,
+                "address": self.address,
+                "secret_arn": self.secret_arn,
+                "restore_metadata": self.restore_metadata,
+            }
+        )
 
     def grant_connect(self, purpose: str, user: str) -> Grant:
         """Connecting as one database user, with a token instead of a password."""
@@ -181,7 +195,9 @@ class Database(pulumi.ComponentResource):
             opts=args.durability.companion(self),
         )
 
-    def _create_instance(self, group: aws.ec2.SecurityGroup) -> aws.rds.Instance:
+    def _create_instance(
+        self, group: aws.ec2.SecurityGroup, subnets: aws.rds.SubnetGroup
+    ) -> aws.rds.Instance:
         args, machine = self._args, self._args.machine
         kept = args.durability.protect or args.durability.retain
         return aws.rds.Instance(
@@ -202,7 +218,7 @@ class Database(pulumi.ComponentResource):
             manage_master_user_password=True,
             master_user_secret_kms_key_id=args.key.arn,
             iam_database_authentication_enabled=True,
-            db_subnet_group_name=self._create_subnets().name,
+            db_subnet_group_name=subnets.name,
             parameter_group_name=self._create_parameters().name,
             vpc_security_group_ids=[group.id],
             publicly_accessible=False,

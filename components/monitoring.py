@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
 
 from components.log_group import LogGroup, LogGroupArgs
+from components.table import OPERATIONS
 from components.tags import DataClass, Tags
 from components.topic import Topic, TopicArgs
 
@@ -24,9 +25,30 @@ PUBLISHER = "cloudwatch.amazonaws.com"
 
 PERIOD_SECONDS = 300
 WIDGET_WIDTH = 12
+"""Half of a dashboard, whose grid is 24 units wide."""
 WIDGET_HEIGHT = 6
-GRID = 2
-"""Widgets side by side on a dashboard, whose grid is 24 units wide."""
+
+TABLE_METRICS = "AWS/DynamoDB"
+THROTTLES = ("ReadThrottleEvents", "WriteThrottleEvents")
+"""Published by TableName alone, so that an alarm on the table sees them."""
+ERRORS = "SystemErrors"
+LATENCY = "SuccessfulRequestLatency"
+"""These two, like ThrottledRequests, are published by TableName and Operation and never by the table alone:
+asked for without the operation there is never a data point (DynamoDB metrics and dimensions)."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One time series of CloudWatch: it exists with exactly the dimensions that its service publishes."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+
+    def row(self, statistic: str) -> list[Any]:
+        """The same as a dashboard takes it."""
+        pairs = [part for pair in self.dimensions.items() for part in pair]
+        return [self.namespace, self.name, *pairs, {"stat": statistic}]
 
 
 @dataclass(frozen=True)
@@ -170,14 +192,18 @@ class Monitoring(pulumi.ComponentResource):
 
     def _watch_tables(self) -> None:
         for role, table in self._args.tables.items():
-            for metric in ("ThrottledRequests", "SystemErrors"):
+            for name in THROTTLES:
                 self._create_alarm(
-                    f"{role}-{metric.lower()}",
-                    f"The table of {role} answers with {metric}; records may be late or lost.",
-                    "AWS/DynamoDB",
-                    metric,
-                    {"TableName": table.table_name},
+                    f"{role}-{name.lower()}",
+                    f"The table of {role} refuses requests for their number ({name}); records may be late or "
+                    "lost.",
+                    [_of_table(name, table)],
                 )
+            self._create_alarm(
+                f"{role}-{ERRORS.lower()}",
+                f"The table of {role} answers with {ERRORS}; records may be late or lost.",
+                _by_operation(ERRORS, table),
+            )
 
     def _watch_trail(self, log_group: pulumi.Input[str]) -> None:
         namespace = f"{self._args.tags.project}/{self._args.tags.environment}/audit"
@@ -192,25 +218,21 @@ class Monitoring(pulumi.ComponentResource):
                 ),
                 opts=self._options(),
             )
-            self._create_alarm(name, alarm.description, namespace, name, {})
+            self._create_alarm(name, alarm.description, [Metric(namespace, name)])
 
-    def _create_alarm(
-        self,
-        name: str,
-        description: str,
-        namespace: str,
-        metric: str,
-        dimensions: Mapping[str, pulumi.Input[str]],
-    ) -> None:
+    def _create_alarm(self, name: str, description: str, watched: Sequence[Metric]) -> None:
+        """An alarm on anything at all in one metric, or in several together."""
+        one = watched[0] if len(watched) == 1 else None
         aws.cloudwatch.MetricAlarm(
             f"{self._prefix}-{name}",
             name=f"{self._args.tags.prefix}-{name}",
             alarm_description=description,
-            namespace=namespace,
-            metric_name=metric,
-            dimensions=dict(dimensions) or None,
-            statistic="Sum",
-            period=PERIOD_SECONDS,
+            namespace=one.namespace if one else None,
+            metric_name=one.name if one else None,
+            dimensions=(dict(one.dimensions) or None) if one else None,
+            statistic="Sum" if one else None,
+            period=PERIOD_SECONDS if one else None,
+            metric_queries=None if one else _sum_of(watched),
             evaluation_periods=1,
             comparison_operator="GreaterThanThreshold",
             threshold=0,
@@ -223,10 +245,21 @@ class Monitoring(pulumi.ComponentResource):
         )
 
     def _create_dashboard(self) -> aws.cloudwatch.Dashboard:
-        tables = self._args.tables
+        """A row for each table: what fails, and how long the rest takes."""
         widgets = [
-            self._widget(index, f"{role}: requests that fail or are throttled", table.table_name)
-            for index, (role, table) in enumerate(tables.items())
+            widget
+            for row, (role, table) in enumerate(self._args.tables.items())
+            for widget in (
+                self._widget(
+                    (0, row),
+                    f"{role}: requests that fail or are throttled",
+                    [*(_of_table(name, table) for name in THROTTLES), *_by_operation(ERRORS, table)],
+                    "Sum",
+                ),
+                self._widget(
+                    (1, row), f"{role}: milliseconds of a request", _by_operation(LATENCY, table), "Average"
+                ),
+            )
         ]
         return aws.cloudwatch.Dashboard(
             f"{self._prefix}-dashboard",
@@ -235,18 +268,53 @@ class Monitoring(pulumi.ComponentResource):
             opts=self._options(),
         )
 
-    def _widget(self, index: int, title: str, table_name: pulumi.Output[str]) -> dict[str, Any]:
-        metrics = ("ThrottledRequests", "SystemErrors", "SuccessfulRequestLatency")
+    def _widget(
+        self, place: tuple[int, int], title: str, metrics: Sequence[Metric], statistic: str
+    ) -> dict[str, Any]:
+        column, row = place
         return {
             "type": "metric",
-            "x": index % GRID * WIDGET_WIDTH,
-            "y": index // GRID * WIDGET_HEIGHT,
+            "x": column * WIDGET_WIDTH,
+            "y": row * WIDGET_HEIGHT,
             "width": WIDGET_WIDTH,
             "height": WIDGET_HEIGHT,
             "properties": {
                 "title": title,
                 "region": self._args.region,
                 "period": PERIOD_SECONDS,
-                "metrics": [["AWS/DynamoDB", metric, "TableName", table_name] for metric in metrics],
+                "metrics": [metric.row(statistic) for metric in metrics],
             },
         }
+
+
+def _of_table(metric: str, table: Table) -> Metric:
+    return Metric(TABLE_METRICS, metric, {"TableName": table.table_name})
+
+
+def _by_operation(metric: str, table: Table) -> list[Metric]:
+    return [
+        Metric(TABLE_METRICS, metric, {"TableName": table.table_name, "Operation": operation})
+        for operation in OPERATIONS
+    ]
+
+
+def _sum_of(watched: Sequence[Metric]) -> list[aws.cloudwatch.MetricAlarmMetricQueryArgs]:
+    """The sum, in which a metric that reports nothing counts as zero and doesn't silence the others."""
+    queries = [
+        aws.cloudwatch.MetricAlarmMetricQueryArgs(
+            id=f"m{index}",
+            return_data=False,
+            metric=aws.cloudwatch.MetricAlarmMetricQueryMetricArgs(
+                namespace=metric.namespace,
+                metric_name=metric.name,
+                dimensions=dict(metric.dimensions),
+                period=PERIOD_SECONDS,
+                stat="Sum",
+            ),
+        )
+        for index, metric in enumerate(watched)
+    ]
+    total = aws.cloudwatch.MetricAlarmMetricQueryArgs(
+        id="total", expression="SUM(FILL(METRICS(), 0))", return_data=True
+    )
+    return [*queries, total]

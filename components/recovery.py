@@ -36,6 +36,10 @@ COMPLETION_MINUTES = 1440
 START_MINUTES = 60
 VALIDATION_HOURS = 4
 
+PLACED: Mapping[str, tuple[str, ...]] = {"RDS": ("dbSubnetGroupName", "vpcSecurityGroupIds")}
+"""What a restore test has to be told of a kind that lives in a network. Otherwise AWS Backup infers the
+default VPC, and fails where there is none (Restore testing inferred metadata, AWS Backup)."""
+
 CONTINUOUS_DAYS = range(1, 36)
 """How long backups for restores to any second are kept (Point-in-time recovery, AWS Backup)."""
 
@@ -82,6 +86,8 @@ class RecoveryArgs:
         lock: whether the vault is locked for good, default True. After three days nobody can shorten it.
         copy_to: ARN of a vault in the recovery Region, default None: a Region's loss takes the backups too.
         restore_cron: when a restore is practised, default Sundays at 3.
+        restore_metadata: what a restore test is told beyond what AWS Backup infers, by the kind's name; see
+            `PLACED` for what a kind demands. Default none.
         durability: see `Durability`.
     """
 
@@ -94,12 +100,20 @@ class RecoveryArgs:
     lock: bool = True
     copy_to: str | None = None
     restore_cron: str = "cron(0 3 ? * SUN *)"
+    restore_metadata: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
     durability: Durability = field(default_factory=Durability)
 
     def __post_init__(self) -> None:
         """Refuse a plan that saves nothing, or that its own vault refuses."""
         if not any(self.resources.values()) or not self.schedules:
             raise ValueError("The backup plan has no resources or no schedules; it would save nothing.")
+        for kind, keys in PLACED.items():
+            missing = sorted(set(keys) - set(self.restore_metadata.get(kind, {})))
+            if self.resources.get(kind) and missing:
+                raise ValueError(
+                    f"Restores of {kind} are practised without {', '.join(missing)}: they would go to the "
+                    f"account's default VPC. Give them in restore_metadata, under {kind}."
+                )
         check_retention(self.schedules, self.minimum_days)
 
 
@@ -166,7 +180,9 @@ class Recovery(pulumi.ComponentResource):
             min_retention_days=args.minimum_days,
             # Without days of grace the lock is one of governance, which an administrator can take off.
             changeable_for_days=LOCK_GRACE_DAYS if args.lock else None,
-            opts=args.durability.companion(self),
+            # A lock that stays for good goes with its vault alone: AWS refuses to delete it by itself, and a
+            # destroy would end there (DeleteBackupVaultLockConfiguration, AWS Backup API).
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=args.durability.retain or args.lock),
         )
         refusal = {
             "Sid": "RefuseDeletion",
@@ -184,7 +200,10 @@ class Recovery(pulumi.ComponentResource):
                 f"{self._prefix}-vault-policy",
                 backup_vault_name=vault.name,
                 policy=document([refusal]),
-                opts=args.durability.companion(self),
+                # Neither retained nor protected: the engine deletes by the options that it has recorded, and
+                # this leaves the program in the very update that takes protection off. Left behind, it would
+                # keep everybody from ever emptying the vault. As long as it is here, the vault is protected.
+                opts=self._options(),
             )
         return vault
 
@@ -258,6 +277,7 @@ class Recovery(pulumi.ComponentResource):
                 protected_resource_type=kind,
                 protected_resource_arns=arns,
                 iam_role_arn=role.arn,
+                restore_metadata_overrides=dict(args.restore_metadata.get(kind, {})) or None,
                 validation_window_hours=VALIDATION_HOURS,
                 opts=self._options(),
             )

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from components.encryption import DataKey
 
+READS = ("BatchGetItem", "GetItem", "Query")
+WRITES = ("PutItem", "UpdateItem")
+OPERATIONS = (*READS, *WRITES)
+"""All that a grant lets anybody do with a table, and so all whose errors are worth watching."""
+
 
 @dataclass(frozen=True)
 class TableArgs:
@@ -63,13 +68,14 @@ class Table(pulumi.ComponentResource):
 
     def grant_read(self, purpose: str) -> Grant:
         """Reading of records by key and of ranges; no scan."""
-        return self._grant(purpose, ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"))
+        return self._grant(purpose, READS)
 
     def grant_write(self, purpose: str) -> Grant:
         """Writing of records; not reading, not deleting."""
-        return self._grant(purpose, ("dynamodb:PutItem", "dynamodb:UpdateItem"))
+        return self._grant(purpose, WRITES)
 
-    def _grant(self, purpose: str, actions: tuple[str, ...]) -> Grant:
+    def _grant(self, purpose: str, operations: tuple[str, ...]) -> Grant:
+        actions = tuple(f"dynamodb:{operation}" for operation in operations)
         # DynamoDB opens its table key in the caller's name, for reading and for writing alike.
         use = self._key.through("dynamodb", ("kms:Decrypt",), {"aws:dynamodb:tableName": self._physical_name})
         return Grant(purpose, (Statement(actions=actions, resources=(self.arn,)), use))

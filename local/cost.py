@@ -139,6 +139,12 @@ def _table(inputs: Inputs, prices: Prices) -> float:
     )
 
 
+def _alarm(inputs: Inputs, prices: Prices) -> float:
+    # An alarm on an expression is paid for by the metrics in it.
+    metrics = sum("metric" in query for query in inputs.get("metricQueries") or [])
+    return prices.month("alarm_month", metrics or 1)
+
+
 def _log_group(inputs: Inputs, prices: Prices) -> float:
     size = prices.assumed["gb_logged_per_log_group"]
     months = float(inputs.get("retentionInDays") or 365) / 30
@@ -159,7 +165,7 @@ PRICED: Mapping[str, Callable[[Inputs, Prices], float]] = {
     ),
     "aws:dynamodb/table:Table": _table,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": lambda _inputs, prices: prices.month("alarm_month"),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
     "aws:cloudwatch/dashboard:Dashboard": lambda _inputs, prices: prices.month("dashboard_month"),
     "aws:cloudtrail/trail:Trail": lambda _inputs, prices: prices.month(
         "trail_100k_data_events", prices.assumed["trail_100k_data_events"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from policies.core.buckets import BUCKET, is_log_target, is_trail_bucket
@@ -9,7 +10,7 @@ from policies.core.build import NOT_TRUE, OWN_KEY, attached_rule, property_rule,
 from policies.core.documents import shown, statements
 from policies.core.rules import REQUIRED, Context, Problem, Rule, Setting, Severity, Topic
 from policies.core.selection import PLAN, SELECTION, VAULT, is_selected, rules_of, stays
-from policies.core.values import show
+from policies.core.values import View, show
 from policies.dynamodb import TABLE
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ KINDS: Final = {
     "aws:ebs/volume:Volume": "EBS",
 }
 """What holds data, and how restore testing calls it."""
+PLACED: Final = ("RDS", "Aurora")
+"""Kinds that are restored to the default VPC unless overrides say otherwise (Restore testing inferred
+metadata, AWS Backup)."""
+SUBNETS, GROUPS = "dbSubnetGroupName", "vpcSecurityGroupIds"
 STATEFUL: Final = tuple(token for token in KINDS if token != TABLE)
 """What holds data beside tables, which have a rule of their own."""
 
@@ -40,6 +45,15 @@ def _locked(_vault: Resource, lock: Resource, context: Context) -> Iterator[Prob
     if number is None or number < context.number("minimum_days"):
         yield Problem(
             kept.path, show(kept.value), "Set minRetentionDays to at least the setting `minimum_days`."
+        )
+    grace = lock.at("changeableForDays")
+    days = grace.number()
+    # Without days of grace the lock is one of governance, and until they are over it can be taken off, too.
+    if context.flag("for_good") and (days is None or days > (number or 0)):
+        yield Problem(
+            grace.path,
+            show(grace.value),
+            "Set changeableForDays, to no more than minRetentionDays: after that the lock stays for good.",
         )
 
 
@@ -79,11 +93,12 @@ def _tested(plan: Resource, context: Context) -> Iterator[Problem]:
     plans = context.stack.of(TESTING)
     if not plans:
         yield Problem("<RestoreTestingPlan>", "absent")
-    tried = {
-        selection.at("protectedResourceType").text()
+    tests = [
+        selection
         for testing in plans
         for selection in context.stack.referring(testing, TESTING_SELECTION, "restoreTestingPlanName")
-    }
+    ]
+    tried = {selection.at("protectedResourceType").text() for selection in tests}
     held = sorted(kind for token, kind in KINDS.items() if context.stack.of(token) and kind not in tried)
     if held:
         yield Problem("<RestoreTestingSelection>", f"restoring {', '.join(held)} is tried by none")
@@ -92,6 +107,32 @@ def _tested(plan: Resource, context: Context) -> Iterator[Problem]:
             yield Problem(
                 "<RestoreTestingPlan>.scheduleExpression", "absent", f"Schedule it for {plan.name}."
             )
+    for selection in tests:
+        if selection.at("protectedResourceType").text() in PLACED:
+            yield from _placed(selection)
+
+
+def _placed(selection: Resource) -> Iterator[Problem]:
+    # AWS Backup reads these keys in any case.
+    overrides = {key.lower(): view for key, view in selection.at("restoreMetadataOverrides").entries()}
+    for key in (SUBNETS, GROUPS):
+        view = overrides.get(key.lower(), View(None))
+        text = view.text() or ""
+        if not text or (key == GROUPS and not _names_groups(text)):
+            yield Problem(
+                f"<{selection.name}>.restoreMetadataOverrides.{key}",
+                show(view.value),
+                f"Set {key} to what the database itself has"
+                + (", as JSON text of a list." if key == GROUPS else "."),
+            )
+
+
+def _names_groups(text: str) -> bool:
+    try:
+        groups = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(groups, list) and bool(groups) and all(isinstance(group, str) for group in groups)
 
 
 def _no_stranger(policy: Resource, _context: Context) -> Iterator[Problem]:
@@ -131,8 +172,14 @@ RULES: Final[tuple[Rule, ...]] = (
         title="Nobody can delete backups before their time",
         topic=Topic.INTEGRITY,
         severity=Severity.HIGH,
-        remediation="Add a VaultLockConfiguration with minRetentionDays.",
-        settings={**REQUIRED, "minimum_days": Setting(35, "days that no backup can be deleted in")},
+        remediation="Add a VaultLockConfiguration with minRetentionDays and changeableForDays.",
+        settings={
+            **REQUIRED,
+            "minimum_days": Setting(35, "days that no backup can be deleted in"),
+            "for_good": Setting(
+                default=True, meaning="false where an administrator may take the lock off again (governance)"
+            ),
+        },
     ),
     property_rule(
         "backup-no-force-destroy",
@@ -194,7 +241,8 @@ RULES: Final[tuple[Rule, ...]] = (
         topic=Topic.AVAILABILITY,
         severity=Severity.MEDIUM,
         reads=(TESTING, TESTING_SELECTION),
-        remediation="Add a RestoreTestingPlan, and a RestoreTestingSelection for each kind of store.",
+        remediation="Add a RestoreTestingPlan, and a RestoreTestingSelection for each kind of store; "
+        "for a database it names subnet group and security groups.",
         settings=REQUIRED,
     ),
 )

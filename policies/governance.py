@@ -55,9 +55,11 @@ COMPANIONS: Final = (
     REPLICATION,
     VERSIONING,
     "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
-    "aws:backup/vaultPolicy:VaultPolicy",
 )
-"""What secures a store: if it went and the store stayed, the store would stand open."""
+"""What secures a store: if it went and the store stayed, the store would stand open.
+
+A vault's policy is none of them: it goes when somebody takes protection off on purpose, and retained it would
+refuse deletions for ever, with nothing left that manages it."""
 REQUIRED_TAGS: Final = ("owner", "data-classification", "cost-centre", "environment")
 DATA_CLASSES: Final = ("public", "internal", "confidential", "restricted")
 MODEL, VERSION, DIGEST = "PLINTH_MODEL", "PLINTH_MODEL_VERSION", "PLINTH_ARTIFACT_SHA256"

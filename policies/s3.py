@@ -278,7 +278,8 @@ RULES: Final[tuple[Rule, ...]] = (
         severity=Severity.HIGH,
         public_ids=("S3.7", "CKV_AWS_144"),
         reads=(REPLICATION, PLAN, SELECTION),
-        remediation="Add a BucketReplicationConfig to a bucket elsewhere, or a backup plan that copies.",
+        remediation="Add a BucketReplicationConfig to a bucket elsewhere, with a rule for all objects, "
+        "or a backup plan that copies.",
         settings={**REQUIRED, "classes": Setting(("restricted",), "data classes that need a copy elsewhere")},
     ),
     each_rule(

@@ -108,6 +108,7 @@ class Operations:
 
     def _back_up(self) -> Recovery | None:
         settings, recovery = self._settings, self._settings.recovery
+        registry = self._foundation.model_registry
         if recovery is None:
             return None
         return Recovery(
@@ -126,6 +127,7 @@ class Operations:
                 lock=recovery.lock,
                 copy_to=recovery.copy_to,
                 restore_cron=recovery.restore_cron,
+                restore_metadata={"RDS": registry.database.restore_metadata} if registry else {},
                 durability=self._durability,
             ),
         )

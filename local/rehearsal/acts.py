@@ -210,13 +210,25 @@ class Acts:
 
     def take_protection_off(self) -> None:
         """The override: a change of config, which is in the repository's history, and in the engine's."""
-        if not any(entry.get("protect") for entry in self._stack.resources()):
+        before = self._stack.resources()
+        if not any(entry.get("protect") for entry in before):
             return
         self._rehearsal.project.set("data", "protect", value=False)
         self._rehearsal.bring_up("take protection off: plinth:data.protect = false")
-        still = [entry["urn"] for entry in self._stack.resources() if entry.get("protect")]
+        after = self._stack.resources()
+        still = [entry["urn"] for entry in after if entry.get("protect")]
         if still:
             raise LocalError("Still protected after plinth:data.protect = false:\n" + "\n".join(still))
+        # The engine deletes by the options that it had recorded: these stay, and nothing manages them.
+        there = {entry["urn"] for entry in after}
+        stays = [
+            entry["urn"] for entry in before if entry.get("retainOnDelete") and entry["urn"] not in there
+        ]
+        if stays:
+            raise LocalError(
+                "Left the program with plinth:data.protect = false, and stays in the account because it was "
+                "retained:\n" + "\n".join(stays)
+            )
 
     def destroy(self) -> None:
         """Everything goes, but for exactly what the state retains."""

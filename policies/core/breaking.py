@@ -89,6 +89,7 @@ REMOVABLE: Final = frozenset(
         "envoyPDB",
         "policyTypes",
         "redrivePolicy",
+        "restoreMetadataOverrides",
         "enabledClusterLogTypes",
         "encryptionConfig",
         "copyActions",
@@ -205,6 +206,8 @@ def _broken_number(key: str, value: float) -> Iterator[tuple[object, str]]:
         yield 3650, "stretched to 3650"
     elif DURATION.search(key) and key not in NO_DURATION and value > 1:
         yield 1, "shortened to 1"
+    if key == "changeableForDays":
+        yield REMOVED, "removed"
     if key == "runAsUser":
         yield 0, "set to root"
     if key == "httpPutResponseHopLimit":

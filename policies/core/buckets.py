@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from policies.core.build import (
-    is_own_key,
-)
+from policies.core.build import IS_ABSENT, is_own_key
 from policies.core.documents import denies_old_tls, denies_plain_transport, shown, statements
 from policies.core.rules import Context, Problem
 from policies.core.selection import is_copied
@@ -193,6 +191,13 @@ def locked(bucket: Resource, context: Context) -> Iterator[Problem]:
             yield Problem(f"<{lock.name}>.rule.defaultRetention", show(retention.value))
 
 
+def _of_all(rule: View, context: Context) -> bool:
+    """Whether a rule of a replication is narrowed to no prefix and no tag, in its filter or the older way."""
+    chosen = rule.at("filter")
+    narrowings = (rule.at("prefix"), chosen.at("prefix"), chosen.at("tag"), chosen.at("and"))
+    return all(IS_ABSENT.holds(view, context) for view in narrowings)
+
+
 def copied(bucket: Resource, context: Context) -> Iterator[Problem]:
     """A bucket of a demanding data class is replicated, or its backups are copied to another Region."""
     data_class = bucket.at("tags", DATA_CLASS_TAG).text() or bucket.at("tagsAll", DATA_CLASS_TAG).text()
@@ -204,10 +209,14 @@ def copied(bucket: Resource, context: Context) -> Iterator[Problem]:
     for copy in copies:
         for rule in copy.at("rules").items():
             target = rule.at("destination", "bucket")
-            if rule.at("status").text() == "Enabled" and target.present():
+            if rule.at("status").text() == "Enabled" and target.present() and _of_all(rule, context):
                 if target.value is UNKNOWN:
                     raise UndecidedError(target.path)
                 return
     if not is_copied(bucket, context.stack):
-        found = "absent or disabled" if copies else "absent, and its backups aren't copied either"
+        found = (
+            "absent, disabled or of some objects only"
+            if copies
+            else "absent, and its backups aren't copied either"
+        )
         yield Problem("<BucketReplicationConfig>", found)

@@ -113,6 +113,13 @@ class Context:
             raise TypeError(f"setting {name} is no number")
         return value
 
+    def flag(self, name: str) -> bool:
+        """A choice of the rule."""
+        value = self.settings[name]
+        if not isinstance(value, bool):
+            raise TypeError(f"setting {name} is neither true nor false")
+        return value
+
     def names(self, name: str) -> tuple[str, ...]:
         """A list of the rule."""
         value = self.settings[name]

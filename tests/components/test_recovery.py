@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from factories import ACCOUNT, KEY_ARN, THROW_AWAY, recovery
+from factories import ACCOUNT, KEY_ARN, THROW_AWAY, bucket, model_registry, recovery
 from recording import record, statements
 
+from components.durability import Durability
 from components.recovery import Schedule
 
 STORES = {
@@ -37,6 +39,25 @@ def test_nobody_deletes_a_recovery_point_of_protected_data() -> None:
     assert "backup:DeleteRecoveryPoint" in refusal["Action"]
 
 
+def test_what_refuses_deletions_is_itself_deleted_in_the_update_that_takes_protection_off() -> None:
+    # The engine acts on the options that it has recorded: retained it would stay, protected be refused.
+    recording = record(recovery)
+    refusal = recording.one("VaultPolicy")
+    assert (refusal.protect, refusal.retain) == (False, False)
+    vault = recording.one("vault:Vault")
+    assert (vault.protect, vault.retain) == (True, True)
+    released = record(lambda: recovery(durability=Durability(protect=False, retain=False)))
+    assert not released.of("VaultPolicy")
+    vault = released.one("vault:Vault")
+    assert (vault.protect, vault.retain) == (False, False)
+
+
+@pytest.mark.parametrize(("lock", "kept"), [(True, True), (False, False)])
+def test_a_lock_that_aws_never_gives_up_stops_no_destroy(*, lock: bool, kept: bool) -> None:
+    released = record(lambda: recovery(lock=lock, durability=Durability(protect=False, retain=False)))
+    assert released.one("VaultLockConfiguration").retain is kept
+
+
 def test_the_vault_of_throw_away_data_can_go() -> None:
     recording = record(lambda: recovery(durability=THROW_AWAY, lock=False))
     assert not recording.of("VaultPolicy")
@@ -54,6 +75,35 @@ def test_copies_go_to_the_recovery_region_if_there_is_one() -> None:
 def test_restores_are_practised_for_each_kind_of_store() -> None:
     selections = record(recovery).of("RestoreTestingSelection")
     assert {selection.inputs["protectedResourceType"] for selection in selections} == {"DynamoDB", "S3"}
+
+
+DATABASE = f"arn:aws:rds:eu-central-1:{ACCOUNT}:db:plinth-test-registry"
+
+
+def test_a_database_is_restored_into_its_own_network_for_practice() -> None:
+    def program() -> None:
+        database = model_registry().database
+        stores = {"RDS": [database.arn], "S3": [bucket().arn]}
+        recovery(resources=stores, restore_metadata={"RDS": database.restore_metadata})
+
+    recording = record(program)
+    instance = recording.one("rds/instance:Instance").inputs
+    selections = {
+        selection.inputs["protectedResourceType"]: selection.inputs
+        for selection in recording.of("RestoreTestingSelection")
+    }
+    overrides = selections["RDS"]["restoreMetadataOverrides"]
+    assert overrides["dbSubnetGroupName"] == instance["dbSubnetGroupName"]
+    assert json.loads(overrides["vpcSecurityGroupIds"]) == instance["vpcSecurityGroupIds"]
+    assert "restoreMetadataOverrides" not in selections["S3"]
+
+
+def test_a_database_that_would_be_restored_into_the_default_network_is_refused() -> None:
+    told = {"RDS": {"dbSubnetGroupName": "plinth-test-registry"}}
+    with pytest.raises(
+        ValueError, match="without vpcSecurityGroupIds: they would go to the account's default"
+    ):
+        record(lambda: recovery(resources={"RDS": [DATABASE]}, restore_metadata=told))
 
 
 def test_names_of_restore_tests_are_ones_that_the_service_takes() -> None:

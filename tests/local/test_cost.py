@@ -62,6 +62,15 @@ def test_a_second_database_in_another_zone_costs_as_much_again() -> None:
     assert database(both=True) == pytest.approx(2 * database(both=False))
 
 
+def test_an_alarm_on_several_metrics_costs_as_much_as_one_on_each() -> None:
+    def alarm(*queries: dict[str, Any]) -> float:
+        inputs = {"metricQueries": list(queries)} if queries else {"metricName": "Errors"}
+        return estimate(plan(("aws:cloudwatch/metricAlarm:MetricAlarm", inputs)), REGION, TABLE).usd
+
+    metric = {"metric": {"metricName": "Errors"}}
+    assert alarm(metric, metric, {"expression": "m0 + m1"}) == pytest.approx(2 * alarm())
+
+
 def test_a_load_balancer_that_the_cluster_makes_is_counted() -> None:
     proxy = {"spec": {"annotations": {"service.beta.kubernetes.io/aws-load-balancer-type": "external"}}}
     found = estimate(plan(("kubernetes:gateway.envoyproxy.io/v1alpha1:EnvoyProxy", proxy)), REGION, TABLE)

@@ -245,6 +245,15 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         together(drop("raw-replication"), STAYING),
         together(drop("raw-replication"), drop("stores")),
         together(put("raw-replication", "rules", 0, "status", value="Disabled"), STAYING),
+        *(
+            together(put("raw-replication", "rules", 0, key, value=narrow), STAYING)
+            for key, narrow in (
+                ("filter", {"prefix": "archive/"}),
+                ("filter", {"tag": {"key": "copy", "value": "yes"}}),
+                ("filter", {"and": {"prefix": "", "tags": {"copy": "yes"}}}),
+                ("prefix", "archive/"),
+            )
+        ),
     ],
     "s3-replication-on": [
         put("raw-replication", "rules", 0, "status", value="Disabled"),
@@ -608,7 +617,12 @@ BREAKS: Mapping[str, Sequence[Break]] = {
     "edge-invited-users": [put("callers", "adminCreateUserConfig", "allowAdminCreateUserOnly", value=False)],
     "edge-no-guests": [put("browsers", "allowUnauthenticatedIdentities", value=True)],
     "backup-own-key": [cut("vault", "kmsKeyArn")],
-    "backup-vault-lock": [drop("vault-lock"), put("vault-lock", "minRetentionDays", value=1)],
+    "backup-vault-lock": [
+        drop("vault-lock"),
+        put("vault-lock", "minRetentionDays", value=1),
+        cut("vault-lock", "changeableForDays"),
+        put("vault-lock", "changeableForDays", value=3650),
+    ],
     "backup-no-force-destroy": [put("vault", "forceDestroy", value=True)],
     "backup-covers-stores": [
         put("stores", "resources", value=[f"arn:aws:rds:{REGION}:{ACCOUNT}:db:registry"])
@@ -625,7 +639,15 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             value=[{"destinationVaultArn": f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-vault:copy"}],
         ),
     ],
-    "backup-restore-testing": [drop("drill"), drop("drill-tables")],
+    "backup-restore-testing": [
+        drop("drill"),
+        drop("drill-tables"),
+        cut("drill-rds", "restoreMetadataOverrides"),
+        cut("drill-rds", "restoreMetadataOverrides", "dbSubnetGroupName"),
+        cut("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds"),
+        put("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds", value="[]"),
+        put("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds", value="sg-0a1b2c3d"),
+    ],
     "kubernetes-non-root": [
         pod("securityContext", "runAsNonRoot", value=False),
         security("runAsNonRoot", value=False),

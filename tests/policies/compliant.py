@@ -24,7 +24,14 @@ INTERNAL = {**TAGS, "data-classification": "internal"}
 Properties = dict[str, Any]
 
 
-KEPT = ("aws:s3/bucket", "aws:backup/vault", "aws:cloudwatch/logGroup:", "aws:ecr/repository:", "aws:signer/")
+KEPT = (
+    "aws:s3/bucket",
+    "aws:backup/vault:",
+    "aws:backup/vaultLock",
+    "aws:cloudwatch/logGroup:",
+    "aws:ecr/repository:",
+    "aws:signer/",
+)
 """Types whose resources stay when they leave the program."""
 
 
@@ -150,6 +157,7 @@ def bucket(name: str, *, lock: bool = False, logs: bool = False, copied: bool = 
                     "rules": [
                         {
                             "status": "Enabled",
+                            "filter": {"prefix": ""},
                             "sourceSelectionCriteria": {"sseKmsEncryptedObjects": {"status": "Enabled"}},
                             "destination": {
                                 "bucket": "arn:aws:s3:::elsewhere",
@@ -624,7 +632,7 @@ def operations() -> list[Properties]:
         entry(
             "aws:backup/vaultLockConfiguration:VaultLockConfiguration",
             "vault-lock",
-            {"backupVaultName": "vault", "minRetentionDays": 35},
+            {"backupVaultName": "vault", "minRetentionDays": 35, "changeableForDays": 3},
         ),
         entry(
             "aws:backup/plan:Plan",
@@ -665,13 +673,22 @@ def operations() -> list[Properties]:
             "drill-tables",
             {"restoreTestingPlanName": "drill", "protectedResourceType": "DynamoDB"},
         ),
-        *(
-            entry(
-                "aws:backup/restoreTestingSelection:RestoreTestingSelection",
-                f"drill-{kind.lower()}",
-                {"restoreTestingPlanName": "drill", "protectedResourceType": kind},
-            )
-            for kind in ("S3", "RDS")
+        entry(
+            "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+            "drill-s3",
+            {"restoreTestingPlanName": "drill", "protectedResourceType": "S3"},
+        ),
+        entry(
+            "aws:backup/restoreTestingSelection:RestoreTestingSelection",
+            "drill-rds",
+            {
+                "restoreTestingPlanName": "drill",
+                "protectedResourceType": "RDS",
+                "restoreMetadataOverrides": {
+                    "dbSubnetGroupName": "registry",
+                    "vpcSecurityGroupIds": '["sg-0a1b2c3d"]',
+                },
+            },
         ),
     ]
 

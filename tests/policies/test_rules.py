@@ -12,7 +12,7 @@ from policies.core.resources import Resource, Stack
 from policies.core.rules import Rule, Verdict
 from policies.core.values import UNKNOWN
 from policies.registry import RULES
-from tests.policies.breaks import BREAKS, GROUPS, Break, grants, put
+from tests.policies.breaks import BREAKS, GROUPS, STAYING, Break, cut, grants, put, together
 
 CASES = [
     pytest.param(rule, change, id=f"{rule.id}-{index}")
@@ -114,6 +114,50 @@ def test_a_signing_profile_that_can_not_be_read_leaves_open_whether_images_can_b
     profile = next(held for held in compliant if held.name == "image-signing")
     another = replace(profile, name="another", urn=f"{profile.urn}-another")
     assert evaluate([rule], Stack([*unknown, another], resolved=True), settings).findings == ()
+
+
+@pytest.mark.parametrize("chosen", [None, {}, {"prefix": ""}, {"prefix": "", "tag": None, "and": None}])
+def test_a_replication_without_a_narrowing_is_one_of_all_objects(
+    chosen: dict[str, Any] | None, compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "s3-replication")
+    change = together(put("raw-replication", "rules", 0, "filter", value=chosen), STAYING)
+    assert evaluate([rule], Stack(change(compliant), resolved=True), settings).findings == ()
+
+
+def test_a_replication_whose_filter_is_unknown_is_open(
+    compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "s3-replication")
+    change = together(put("raw-replication", "rules", 0, "filter", "prefix", value=UNKNOWN), STAYING)
+    (found,) = evaluate([rule], Stack(change(compliant), resolved=True), settings).findings
+    assert found.verdict is Verdict.UNDECIDED
+
+
+def test_a_lock_of_governance_passes_where_the_environment_may_have_one(
+    compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "backup-vault-lock")
+    stack = Stack(cut("vault-lock", "changeableForDays")(compliant), resolved=True)
+    loose = {**settings, rule.id: {**settings[rule.id], "for_good": False}}
+    assert evaluate([rule], stack, loose).findings == ()
+    (found,) = evaluate([rule], stack, settings).findings
+    assert found.property == "<VaultLockConfiguration>vault-lock.changeableForDays"
+
+
+def test_overrides_of_a_restore_test_count_in_any_case_and_are_open_while_they_are_unknown(
+    compliant: tuple[Resource, ...], settings: Settings
+) -> None:
+    rule = next(rule for rule in RULES if rule.id == "backup-restore-testing")
+    lower = put(
+        "drill-rds",
+        "restoreMetadataOverrides",
+        value={"dbsubnetgroupname": "registry", "VpcSecurityGroupIds": '["sg-1"]'},
+    )
+    assert evaluate([rule], Stack(lower(compliant), resolved=True), settings).findings == ()
+    unknown = put("drill-rds", "restoreMetadataOverrides", "vpcSecurityGroupIds", value=UNKNOWN)
+    (found,) = evaluate([rule], Stack(unknown(compliant), resolved=True), settings).findings
+    assert found.verdict is Verdict.UNDECIDED
 
 
 def test_every_rule_says_what_it_is_about() -> None:

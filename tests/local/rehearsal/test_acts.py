@@ -45,7 +45,7 @@ class Stage:
         self.rehearsal: Any = SimpleNamespace(
             stack=self.stack,
             progress=progress,
-            project=SimpleNamespace(config=lambda: self.config, set=lambda *_words: None),
+            project=SimpleNamespace(config=lambda: self.config, set=lambda *_words, **_more: None),
             cluster=SimpleNamespace(objects=set),
             preview=lambda *_words: Preview(self.preview_status, {"steps": self.steps}, "is protected"),
             bring_up=lambda *_words: self.changes,
@@ -110,6 +110,28 @@ def test_no_protection_at_all_is_an_error_unless_the_config_asks_for_it(stage: S
         acts.refuse_loss()
     stage.config = {"plinth:data": {"protect": False}}
     acts.refuse_loss()
+
+
+REFUSAL = {
+    "urn": "urn:pulumi:prod::plinth::aws:backup/vaultPolicy:VaultPolicy::recovery-vault-policy",
+    "type": "aws:backup/vaultPolicy:VaultPolicy",
+    "id": "plinth-prod-vault",
+}
+
+
+@pytest.mark.parametrize("retained", [True, False])
+def test_what_leaves_with_the_protection_may_not_have_been_retained(
+    stage: Stage, acts: Acts, *, retained: bool
+) -> None:
+    stage.resources = [PROTECTED, {**REFUSAL, "retainOnDelete": retained}]
+
+    def update(*_words: str) -> dict[str, int]:
+        stage.resources = [{**PROTECTED, "protect": False}]
+        return {"update": 1, "delete": 1}
+
+    stage.rehearsal.bring_up = update
+    with pytest.raises(LocalError, match="recovery-vault-policy") if retained else nullcontext():
+        acts.take_protection_off()
 
 
 def test_exactly_what_is_retained_may_be_left(stage: Stage, acts: Acts) -> None:

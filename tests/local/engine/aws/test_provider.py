@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 KEY = "aws:kms/key:Key"
 ALIAS = "aws:kms/alias:Alias"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 BUCKET = "aws:s3/bucket:Bucket"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
@@ -323,6 +324,27 @@ def test_a_document_written_otherwise_with_the_same_meaning_is_no_change(engine:
 def test_a_document_may_be_given_as_an_object(engine: Engine) -> None:
     checked = engine.check(ROLE, "role", {"assumeRolePolicy": json.loads(TRUST)})
     assert json.loads(checked["assumeRolePolicy"]) == json.loads(TRUST)
+
+
+def test_an_alarm_on_an_expression_is_told_as_it_was_declared(engine: Engine) -> None:
+    metric = {"metricName": "SystemErrors", "namespace": "AWS/DynamoDB", "period": 300, "stat": "Sum"}
+    queries = [
+        {"id": f"m{index}", "returnData": False, "metric": {**metric, "dimensions": {"Operation": operation}}}
+        for index, operation in enumerate(("GetItem", "PutItem"))
+    ]
+    inputs = {
+        "name": "errors",
+        "comparisonOperator": "GreaterThanThreshold",
+        "evaluationPeriods": 1,
+        "threshold": 0,
+        "metricQueries": [
+            *queries,
+            {"id": "total", "expression": "SUM(FILL(METRICS(), 0))", "returnData": True},
+        ],
+    }
+    engine.up(ALARM, "errors", inputs)
+    assert engine.refresh(ALARM, "errors")
+    assert engine.up(ALARM, "errors", inputs) == "same"
 
 
 def test_what_was_deleted_behind_our_back_is_gone_after_a_refresh(engine: Engine) -> None:
