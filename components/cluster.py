@@ -14,6 +14,7 @@ from components.add_ons import AddOns, AddOnsArgs
 from components.durability import Durability
 from components.log_group import LogGroup, LogGroupArgs
 from components.node_group import NodeGroup, NodeGroupArgs, Nodes
+from components.service_network import SERVICE_NETWORK, check_service_network
 from components.service_role import ServiceRole, ServiceRoleArgs
 from components.tags import DataClass, Tags
 from components.web_identity import WebIdentity, WebIdentityArgs
@@ -63,7 +64,8 @@ class ClusterArgs:
         access_networks: networks (CIDR) outside the VPC that may connect to the API server, such as a VPN's,
             default none: only what bears `access_group_id` may, and the nodes.
         log_days: days that control plane and container logs are kept, default 365.
-        service_cidr: addresses of Services, default None: EKS chooses; a change replaces the cluster.
+        service_cidr: addresses of Services, default 172.20.0.0/16; must not overlap the VPC or what is
+            connected to it. A change replaces the cluster.
         add_on_versions: see `AddOnsArgs.versions`.
         durability: `protect` also turns on the service's deletion protection.
     """
@@ -80,7 +82,7 @@ class ClusterArgs:
     administrators: Sequence[str]
     access_networks: Sequence[str] = ()
     log_days: int = 365
-    service_cidr: str | None = None
+    service_cidr: str = SERVICE_NETWORK
     add_on_versions: Mapping[str, str] = field(default_factory=dict)
     durability: Durability = field(default_factory=Durability)
 
@@ -98,6 +100,7 @@ class ClusterArgs:
             )
         if not self.node_groups:
             raise ValueError("The cluster has no node groups, so nothing would run. Name one.")
+        check_service_network(self.service_cidr, self.access_networks)
 
 
 class Cluster(pulumi.ComponentResource):
@@ -249,10 +252,8 @@ class Cluster(pulumi.ComponentResource):
                 provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=args.key.arn),
                 resources=["secrets"],
             ),
-            kubernetes_network_config=(
-                aws.eks.ClusterKubernetesNetworkConfigArgs(service_ipv4_cidr=args.service_cidr)
-                if args.service_cidr
-                else None
+            kubernetes_network_config=aws.eks.ClusterKubernetesNetworkConfigArgs(
+                service_ipv4_cidr=args.service_cidr
             ),
             # Extended support costs six times as much; running into it has to be somebody's decision.
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),

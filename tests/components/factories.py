@@ -346,6 +346,7 @@ def controllers_args(**overrides: Any) -> ControllersArgs:
             for controller in Controller
         },
         "cluster_networks": ["10.20.0.0/16"],
+        "api_networks": ["10.20.0.0/16", "172.20.0.1/32"],
         "monitoring_namespace": "monitoring",
     }
     return ControllersArgs(**{**defaults, **overrides})

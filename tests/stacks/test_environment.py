@@ -199,6 +199,22 @@ def test_every_key_admits_the_services_that_encrypt_with_it(other: Recording) ->
     assert '"Service":' not in policies["encryption-data"]
 
 
+def test_what_dials_the_api_server_may_reach_it_before_and_after_its_address_is_translated(
+    other: Recording,
+) -> None:
+    services = other.one("aws:eks/cluster:Cluster").inputs["kubernetesNetworkConfig"]["serviceIpv4Cidr"]
+    vpc = other.one("aws:ec2/vpc:Vpc").inputs["cidrBlock"]
+    dialling = {
+        policy.name: {peer["ipBlock"]["cidr"] for peer in rule["to"]}
+        for policy in other.of("NetworkPolicy")
+        for rule in policy.inputs["spec"].get("egress") or []
+        if 6443 in {port["port"] for port in rule["ports"]}
+    }
+    assert services == "172.20.0.0/16"
+    assert all(networks == {vpc, "172.20.0.1/32"} for networks in dialling.values())
+    assert {"platform-controller", "platform-certificates"} < set(dialling)
+
+
 def test_the_trail_is_the_one_that_its_key_admits(other: Recording) -> None:
     policy = json.loads(other.one("aws:kms/key:Key", "encryption-logs").inputs["policy"])
     (admitted,) = [
