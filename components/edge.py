@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -36,7 +37,8 @@ class Authentication:
     Attributes:
         issuer: https address, exactly as it stands in the tokens.
         audiences: whom a token has to be issued for, at least one; a token for another service is refused.
-        keys_url: where the issuer's public keys are (JWKS), https.
+        keys_url: where the issuer's public keys are (JWKS), https; the proxies fetch them, and without a way
+            there they refuse every caller.
     """
 
     issuer: str
@@ -242,7 +244,8 @@ class Edge(pulumi.ComponentResource):
                 )
             ]
         )
-        keys = [to_networks([ANYWHERE], HTTPS_PORT)] if args.authentication else []
+        callers = args.authentication
+        keys = [to_networks([ANYWHERE], urlsplit(callers.keys_url).port or HTTPS_PORT)] if callers else []
         return network_policy(
             f"{self._prefix}-proxies",
             self._metadata("proxies"),

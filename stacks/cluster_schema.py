@@ -34,7 +34,8 @@ class Workloads(Section):
         monitoring_namespace: whose pods may read metrics, default monitoring.
         image_pull_policy: Never where images are loaded into the node beforehand, default IfNotPresent.
         emulator_url: address of an AWS emulator as pods reach it, default None: AWS itself.
-        aws_networks: networks (CIDR) in which AWS is reached, default everywhere, port 443 only.
+        aws_networks: networks (CIDR) in which AWS is reached, default everywhere, port 443 only, as S3 has
+            public addresses that change. With NAT that is the internet as well.
         cluster_networks: networks (CIDR) of nodes and API server, default the environment's own network, or
             all private ones where the cluster is another's. There the Services' belong to them as well:
             some network plug-ins, AWS's among them, judge before the address of a Service is translated.
@@ -178,7 +179,7 @@ class Platform(Section):
 
 
 class Callers(Section):
-    """Whose tokens open the way in: issuer, audiences, and where its public keys are."""
+    """Whose tokens open the way in: issuer, audiences, and where the proxies fetch its public keys."""
 
     issuer: Annotated[str, Field(pattern=r"^https://[^\s]+$")]
     audiences: Annotated[list[str], Field(min_length=1)]

@@ -210,6 +210,18 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _keys_in_reach(self) -> Self:
+        network, callers = self.network, self.edge.authentication
+        # Pods of another's cluster are in its network, of which nothing is known here.
+        if network is not None and self.cluster is not None and callers is not None and not network.nat:
+            raise ValueError(
+                f"edge.authentication.keysUrl = {callers.keys_url!r} has to be fetched by the proxies, but "
+                "network.nat: false gives them no way out, so that every caller would be refused. "
+                "Set network.nat to true."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _survives_a_zone(self) -> Self:
         if self.network and self.network.single_zone and self.data.protect:
             raise ValueError(

@@ -215,6 +215,23 @@ def test_what_dials_the_api_server_may_reach_it_before_and_after_its_address_is_
     assert {"platform-controller", "platform-certificates"} < set(dialling)
 
 
+def test_the_proxies_have_a_way_to_the_keys_of_the_token_issuer_in_every_zone(other: Recording) -> None:
+    (provider,) = other.custom("SecurityPolicy")["spec"]["jwt"]["providers"]
+    assert provider["remoteJWKS"]["uri"].startswith("https://")
+    private = {
+        table.inputs["tags"]["Name"].rpartition("private-")[2]: f"{table.name}-id"
+        for table in other.of("aws:ec2/routeTable:RouteTable")
+        if "private-" in table.inputs["tags"]["Name"]
+    }
+    ways = {
+        route.inputs["routeTableId"]: route.inputs["natGatewayId"]
+        for route in other.of("aws:ec2/route:Route")
+        if route.inputs["destinationCidrBlock"] == "0.0.0.0/0" and "natGatewayId" in route.inputs
+    }
+    assert ways == {table: f"network-nat-{zone}-gateway-id" for zone, table in private.items()}
+    assert len(ways) == len(other.of("natGateway:NatGateway")) >= 2
+
+
 def test_the_trail_is_the_one_that_its_key_admits(other: Recording) -> None:
     policy = json.loads(other.one("aws:kms/key:Key", "encryption-logs").inputs["policy"])
     (admitted,) = [

@@ -282,6 +282,26 @@ def test_services_whose_addresses_something_else_has_or_eks_refuses_are_refused(
     assert words in refusal(config)
 
 
+CALLERS = {
+    "issuer": "https://login.example.org",
+    "audiences": ["plinth"],
+    "keysUrl": "https://login.example.org/keys.json",
+}
+
+
+def test_keys_of_token_issuers_that_the_proxies_could_not_fetch_are_refused() -> None:
+    edge = {"certificateSecret": "edge", "authentication": CALLERS}
+    refused = refusal(whole(**{"plinth:edge": edge}))
+    for words in ("'https://login.example.org/keys.json'", "network.nat: false", "Set network.nat to true"):
+        assert words in refused
+    open_network = {**NETWORK, "nat": True}
+    assert parse("dev", whole(**{"plinth:edge": edge, "plinth:network": open_network})).edge.authentication
+    # Somebody else's cluster has a network of its own, beside ours or instead of it.
+    elsewhere = changed("plinth:edge", edge)
+    assert parse("dev", elsewhere).edge.authentication
+    assert parse("dev", {**elsewhere, "plinth:network": NETWORK}).edge.authentication
+
+
 def test_two_clusters_or_none_are_refused() -> None:
     assert "one and not both" in refusal(whole(**{"plinth:identity": COMPLETE["plinth:identity"]}))
     none = {key: value for key, value in COMPLETE.items() if key != "plinth:identity"}
