@@ -108,6 +108,7 @@ class Cluster(pulumi.ComponentResource):
 
     Attributes:
         cluster_name: its name.
+        group_id: the security group that EKS makes for it; API server, nodes and pods bear it.
         web_identity: its token issuer, as AWS knows it.
         kubeconfig: how to reach it, with no credential in it; known only when nodes and add-ons are there.
         provider: for every resource in the cluster.
@@ -116,6 +117,7 @@ class Cluster(pulumi.ComponentResource):
     """
 
     cluster_name: pulumi.Output[str]
+    group_id: pulumi.Output[str]
     web_identity: WebIdentity
     kubeconfig: pulumi.Output[str]
     provider: kubernetes.Provider
@@ -133,6 +135,7 @@ class Cluster(pulumi.ComponentResource):
         self.web_identity = self._know_issuer(cluster)
         ready = self._equip(cluster)
         self.cluster_name = cluster.name
+        self.group_id = cluster.vpc_config.cluster_security_group_id
         self.access_group_id = access.id
         self.kubeconfig = pulumi.Output.all(
             cluster.name, cluster.endpoint, cluster.certificate_authority.data
@@ -145,6 +148,7 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs(
             {
                 "cluster_name": self.cluster_name,
+                "group_id": self.group_id,
                 "kubeconfig": self.kubeconfig,
                 "access_group_id": self.access_group_id,
             }

@@ -47,6 +47,7 @@ class Balanced:
         account_id: the AWS account, 12 digits.
         region: where the cluster is.
         vpc_id: its network.
+        group_id: its own security group, which nodes and pods bear.
         web_identity: its token issuer.
     """
 
@@ -54,6 +55,7 @@ class Balanced:
     account_id: str
     region: str
     vpc_id: pulumi.Input[str]
+    group_id: pulumi.Input[str]
     web_identity: WebIdentity
 
 
@@ -153,7 +155,11 @@ class Controllers(pulumi.ComponentResource):
                 account=name,
                 web_identity=balanced.web_identity,
                 grants=grant_load_balancers(
-                    balanced.account_id, balanced.region, balanced.cluster_name, balanced.vpc_id
+                    balanced.account_id,
+                    balanced.region,
+                    balanced.cluster_name,
+                    balanced.vpc_id,
+                    balanced.group_id,
                 ),
             ),
             pulumi.ResourceOptions(parent=self),

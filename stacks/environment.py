@@ -129,6 +129,7 @@ class Environment:
                 account_id=settings.account_id,
                 region=settings.region,
                 vpc_id=network.vpc_id,
+                group_id=cluster.group_id,
                 web_identity=cluster.web_identity,
             )
             if cluster and network

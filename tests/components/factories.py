@@ -353,7 +353,7 @@ def controllers_args(**overrides: Any) -> ControllersArgs:
 
 
 def controllers(**overrides: Any) -> Controllers:
-    balanced = Balanced("plinth-test", ACCOUNT, REGION, "vpc-1", web_identity())
+    balanced = Balanced("plinth-test", ACCOUNT, REGION, "vpc-1", "sg-plinth-test", web_identity())
     return Controllers("controllers", controllers_args(**{"balanced": balanced, **overrides}))
 
 

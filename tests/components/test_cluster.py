@@ -33,6 +33,10 @@ def test_who_may_use_the_cluster_is_said_by_access_entries_alone() -> None:
     assert entry["principalArn"] == policy["principalArn"] == f"arn:aws:iam::{ACCOUNT}:role/deploy"
 
 
+def test_it_names_the_group_that_eks_makes_for_nodes_and_pods() -> None:
+    assert record(lambda: {"group": cluster().group_id}).result == {"group": "sg-plinth-test"}
+
+
 def test_addresses_of_services_are_known_beforehand() -> None:
     assert eks()["kubernetesNetworkConfig"] == {"serviceIpv4Cidr": "172.20.0.0/16"}
 

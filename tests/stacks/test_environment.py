@@ -5,7 +5,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from recording import record
+from iam import Request, allowed
+from recording import record, statements
 
 from components.grants import ACTION
 from stacks.environment import Environment
@@ -230,6 +231,25 @@ def test_the_proxies_have_a_way_to_the_keys_of_the_token_issuer_in_every_zone(ot
     }
     assert ways == {table: f"network-nat-{zone}-gateway-id" for zone, table in private.items()}
     assert len(ways) == len(other.of("natGateway:NatGateway")) >= 2
+
+
+def test_the_load_balancer_controller_opens_the_clusters_group_and_none_that_it_did_not_make(
+    other: Recording,
+) -> None:
+    cluster = other.one("aws:eks/cluster:Cluster").inputs
+    policy = statements(other.one("RolePolicy", "load-balancers-grants").inputs["policy"])
+    network = next(r for s in policy for r in s["Resource"] if ":vpc/" in r)
+    groups = network.partition(":vpc/")[0] + ":security-group"
+
+    def may(group: str, owner: str | None) -> set[bool]:
+        tags = {"aws:ResourceTag/elbv2.k8s.aws/cluster": owner} if owner else {}
+        actions = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
+        return {allowed(policy, Request(action, f"{groups}/{group}", tags)) for action in actions}
+
+    assert may(cluster["vpcConfig"]["clusterSecurityGroupId"], None) == {True}
+    assert may("sg-of-its-own", cluster["name"]) == {True}
+    assert may("sg-of-another", "another") == {False}
+    assert may("sg-of-nobody", None) == {False}
 
 
 def test_the_trail_is_the_one_that_its_key_admits(other: Recording) -> None:
