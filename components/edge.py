@@ -70,8 +70,9 @@ class EdgeArgs:
         routes_namespace: the only namespace whose routes are accepted.
         monitoring_namespace: the only other namespace that may read the proxies' metrics.
         proxies: the Envoy proxies, and how they are reached.
-        certificate_secret: TLS certificate and key, a Secret in `gateway_namespace`. Without it the listener
-            is plain HTTP, which `allow_plain_http` has to allow.
+        certificate_secret: TLS certificate and key, a Secret in `gateway_namespace` that somebody else makes:
+            until it is there no proxies start, and the Gateway waits for them. None: the listener is plain
+            HTTP, which `allow_plain_http` has to allow.
         allow_plain_http: default False; everything that passes can then be read and changed on its way.
         hostname: the only host name that is answered, default None: any.
         authentication: see `Authentication`, default None: whoever reaches the proxies may ask, which

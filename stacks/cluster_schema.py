@@ -192,7 +192,9 @@ class Edge(Section):
     Attributes:
         exposure: LoadBalancer (default) or NodePort.
         node_port: 30000 to 32767, with NodePort only.
-        certificate_secret: TLS Secret in the gateway's namespace; without it `allow_plain_http` is needed.
+        certificate_secret: TLS Secret in the gateway's namespace, to be made before the first whole update,
+            which waits for proxies, and those for a certificate; docs/aws.md has the steps. Without it
+            `allow_plain_http` is needed.
         allow_plain_http: default False.
         hostname: the only host name answered, default None: any.
         authentication: whose tokens are accepted; without it `allow_unknown_callers` is needed.
