@@ -60,6 +60,7 @@ class ChartReleaseArgs:
         chart: see `Chart`.
         values: of the chart.
         cluster_networks: networks, CIDR, of nodes and API server.
+        api_networks: those in which its pods dial the API server, see `PlatformArgs`.
         webhook_ports: ports of its pods that the API server calls, default none.
         monitoring_namespace: the only namespace that may read its metrics.
         metrics_port: of its pods, default none.
@@ -74,6 +75,7 @@ class ChartReleaseArgs:
     chart: Chart
     values: Mapping[str, Any]
     cluster_networks: Sequence[str]
+    api_networks: Sequence[str]
     monitoring_namespace: str
     webhook_ports: Sequence[int] = ()
     metrics_port: int | None = None
@@ -124,7 +126,7 @@ class ChartRelease(pulumi.ComponentResource):
             ingress.append(from_networks(args.cluster_networks, *args.webhook_ports))
         if args.metrics_port is not None:
             ingress.append(from_namespace(args.monitoring_namespace, args.metrics_port))
-        egress = [to_dns(), to_networks(args.cluster_networks, *API_SERVER_PORTS)]
+        egress = [to_dns(), to_networks(args.api_networks, *API_SERVER_PORTS)]
         if args.to_aws:
             egress.append(to_networks([ANYWHERE], HTTPS_PORT))
         if args.kubelets:

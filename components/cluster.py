@@ -14,6 +14,7 @@ from components.add_ons import AddOns, AddOnsArgs
 from components.durability import Durability
 from components.log_group import LogGroup, LogGroupArgs
 from components.node_group import NodeGroup, NodeGroupArgs, Nodes
+from components.service_network import SERVICE_NETWORK, check_service_network
 from components.service_role import ServiceRole, ServiceRoleArgs
 from components.tags import DataClass, Tags
 from components.web_identity import WebIdentity, WebIdentityArgs
@@ -64,7 +65,8 @@ class ClusterArgs:
         access_networks: networks (CIDR) outside the VPC that may connect to the API server, such as a VPN's,
             default none: only what bears `access_group_id` may, and the nodes.
         log_days: days that control plane and container logs are kept, default 365.
-        service_cidr: addresses of Services, default None: EKS chooses; a change replaces the cluster.
+        service_cidr: addresses of Services, default 172.20.0.0/16; must not overlap the VPC or what is
+            connected to it. A change replaces the cluster.
         add_on_versions: see `AddOnsArgs.versions`.
         durability: `protect` also turns on the service's deletion protection.
     """
@@ -81,7 +83,7 @@ class ClusterArgs:
     administrators: Sequence[str]
     access_networks: Sequence[str] = ()
     log_days: int = 365
-    service_cidr: str | None = None
+    service_cidr: str = SERVICE_NETWORK
     add_on_versions: Mapping[str, str] = field(default_factory=dict)
     durability: Durability = field(default_factory=Durability)
 
@@ -99,6 +101,7 @@ class ClusterArgs:
             )
         if not self.node_groups:
             raise ValueError("The cluster has no node groups, so nothing would run. Name one.")
+        check_service_network(self.service_cidr, self.access_networks)
 
 
 class Cluster(pulumi.ComponentResource):
@@ -106,6 +109,7 @@ class Cluster(pulumi.ComponentResource):
 
     Attributes:
         cluster_name: its name.
+        group_id: the security group that EKS makes for it; API server, nodes and pods bear it.
         web_identity: its token issuer, as AWS knows it.
         kubeconfig: how to reach it, with no credential in it; known only when nodes and add-ons are there.
         provider: for every resource in the cluster.
@@ -114,6 +118,7 @@ class Cluster(pulumi.ComponentResource):
     """
 
     cluster_name: pulumi.Output[str]
+    group_id: pulumi.Output[str]
     web_identity: WebIdentity
     kubeconfig: pulumi.Output[str]
     provider: kubernetes.Provider
@@ -131,6 +136,7 @@ class Cluster(pulumi.ComponentResource):
         self.web_identity = self._know_issuer(cluster)
         ready = self._equip(cluster)
         self.cluster_name = cluster.name
+        self.group_id = cluster.vpc_config.cluster_security_group_id
         self.access_group_id = access.id
         self.kubeconfig = pulumi.Output.all(
             cluster.name, cluster.endpoint, cluster.certificate_authority.data
@@ -143,6 +149,7 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs(
             {
                 "cluster_name": self.cluster_name,
+                "group_id": self.group_id,
                 "kubeconfig": self.kubeconfig,
                 "access_group_id": self.access_group_id,
             }
@@ -250,10 +257,8 @@ class Cluster(pulumi.ComponentResource):
                 provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=args.key.arn),
                 resources=["secrets"],
             ),
-            kubernetes_network_config=(
-                aws.eks.ClusterKubernetesNetworkConfigArgs(service_ipv4_cidr=args.service_cidr)
-                if args.service_cidr
-                else None
+            kubernetes_network_config=aws.eks.ClusterKubernetesNetworkConfigArgs(
+                service_ipv4_cidr=args.service_cidr
             ),
             # Extended support costs six times as much; running into it has to be somebody's decision.
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),

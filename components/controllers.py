@@ -47,6 +47,7 @@ class Balanced:
         account_id: the AWS account, 12 digits.
         region: where the cluster is.
         vpc_id: its network.
+        group_id: its own security group, which nodes and pods bear.
         web_identity: its token issuer.
     """
 
@@ -54,6 +55,7 @@ class Balanced:
     account_id: str
     region: str
     vpc_id: pulumi.Input[str]
+    group_id: pulumi.Input[str]
     web_identity: WebIdentity
 
 
@@ -66,6 +68,7 @@ class ControllersArgs:
         charts: which are installed, and from where.
         images: by the chart's own name of the image, default none: those of the chart, by tag.
         cluster_networks: networks, CIDR, of nodes and API server.
+        api_networks: those in which their pods dial the API server, see `PlatformArgs`.
         monitoring_namespace: the only namespace that may read their metrics.
         replicas: of each, default 2.
         balanced: see `Balanced`; needed for load balancers only.
@@ -74,6 +77,7 @@ class ControllersArgs:
     tags: Tags
     charts: Mapping[Controller, Chart]
     cluster_networks: Sequence[str]
+    api_networks: Sequence[str]
     monitoring_namespace: str
     images: Mapping[str, Image] = field(default_factory=dict)
     replicas: int = 2
@@ -119,6 +123,7 @@ class Controllers(pulumi.ComponentResource):
                 chart=chart,
                 values=self._values(controller),
                 cluster_networks=args.cluster_networks,
+                api_networks=args.api_networks,
                 monitoring_namespace=args.monitoring_namespace,
                 webhook_ports=WEBHOOK_PORTS[controller],
                 to_aws=controller is not Controller.METRICS,
@@ -150,7 +155,11 @@ class Controllers(pulumi.ComponentResource):
                 account=name,
                 web_identity=balanced.web_identity,
                 grants=grant_load_balancers(
-                    balanced.account_id, balanced.region, balanced.cluster_name, balanced.vpc_id
+                    balanced.account_id,
+                    balanced.region,
+                    balanced.cluster_name,
+                    balanced.vpc_id,
+                    balanced.group_id,
                 ),
             ),
             pulumi.ResourceOptions(parent=self),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -36,7 +37,8 @@ class Authentication:
     Attributes:
         issuer: https address, exactly as it stands in the tokens.
         audiences: whom a token has to be issued for, at least one; a token for another service is refused.
-        keys_url: where the issuer's public keys are (JWKS), https.
+        keys_url: where the issuer's public keys are (JWKS), https; the proxies fetch them, and without a way
+            there they refuse every caller.
     """
 
     issuer: str
@@ -68,8 +70,9 @@ class EdgeArgs:
         routes_namespace: the only namespace whose routes are accepted.
         monitoring_namespace: the only other namespace that may read the proxies' metrics.
         proxies: the Envoy proxies, and how they are reached.
-        certificate_secret: TLS certificate and key, a Secret in `gateway_namespace`. Without it the listener
-            is plain HTTP, which `allow_plain_http` has to allow.
+        certificate_secret: TLS certificate and key, a Secret in `gateway_namespace` that somebody else makes:
+            until it is there no proxies start, and the Gateway waits for them. None: the listener is plain
+            HTTP, which `allow_plain_http` has to allow.
         allow_plain_http: default False; everything that passes can then be read and changed on its way.
         hostname: the only host name that is answered, default None: any.
         authentication: see `Authentication`, default None: whoever reaches the proxies may ask, which
@@ -242,7 +245,8 @@ class Edge(pulumi.ComponentResource):
                 )
             ]
         )
-        keys = [to_networks([ANYWHERE], HTTPS_PORT)] if args.authentication else []
+        callers = args.authentication
+        keys = [to_networks([ANYWHERE], urlsplit(callers.keys_url).port or HTTPS_PORT)] if callers else []
         return network_policy(
             f"{self._prefix}-proxies",
             self._metadata("proxies"),

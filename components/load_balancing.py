@@ -68,8 +68,16 @@ GROUPS = (
 )
 
 
+TARGETS = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
+"""Letting balancers through to pods, whose group is the cluster's and bears no tag of the controller's."""
+
+
 def grant_load_balancers(
-    account_id: str, region: str, cluster_name: pulumi.Input[str], vpc_id: pulumi.Input[str]
+    account_id: str,
+    region: str,
+    cluster_name: pulumi.Input[str],
+    vpc_id: pulumi.Input[str],
+    cluster_group_id: pulumi.Input[str],
 ) -> list[Grant]:
     """Narrower than the controller's published policy: network load balancers, and only of this cluster.
 
@@ -78,6 +86,7 @@ def grant_load_balancers(
         region: where the cluster is.
         cluster_name: whose tag has to be on all that is made and changed.
         vpc_id: the network in which security groups are made.
+        cluster_group_id: the cluster's own security group, which nodes and pods bear.
     """
     balancing = f"arn:aws:elasticloadbalancing:{region}:{account_id}"
     balancers = (f"{balancing}:loadbalancer/net/*", f"{balancing}:targetgroup/*")
@@ -127,5 +136,9 @@ def grant_load_balancers(
                 Statement(("ec2:CreateTags",), (groups,), made_with),
                 Statement(GROUPS, (groups,), ours),
             ),
+        ),
+        Grant(
+            "let them through to pods",
+            (Statement(TARGETS, (pulumi.Output.concat(compute, ":security-group/", cluster_group_id),)),),
         ),
     ]

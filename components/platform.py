@@ -56,7 +56,9 @@ class PlatformArgs:
             shutdown manager.
         gateway_replicas: controllers, default 2. Traffic flows on without any, but nothing changes then.
         gateway_resources: of each controller.
-        cluster_networks: networks, CIDR, of nodes and API server, default all private ones.
+        api_networks: networks, CIDR, in which pods dial the API server: its own, and where policies are
+            enforced before the address of a Service is translated, that of its Service; default all private
+            ones.
         monitoring_namespace: the only other namespace that may read the controller's metrics.
         controllers: the other add-ons, default none.
     """
@@ -66,7 +68,7 @@ class PlatformArgs:
     gateway_image: Image
     gateway_replicas: int = 2
     gateway_resources: Resources = DEFAULT_RESOURCES
-    cluster_networks: Sequence[str] = PRIVATE
+    api_networks: Sequence[str] = PRIVATE
     monitoring_namespace: str = "monitoring"
     controllers: ControllersArgs | None = None
 
@@ -109,7 +111,7 @@ class Platform(pulumi.ComponentResource):
         They stand before anything runs here. What the proxies need is said where they are declared.
         """
         args = self._args
-        to_api_server = to_networks(args.cluster_networks, *API_SERVER_PORTS)
+        to_api_server = to_networks(args.api_networks, *API_SERVER_PORTS)
 
         def policy(
             rule: str,

@@ -1,7 +1,8 @@
 """Where an environment's state and secrets live on AWS: made once, by one command that can be run again.
 
 `python -m stacks.backend STACK` makes, in the account and Region that the stack's config names, a key, a
-bucket for the state, and the service-linked role that node groups need; then it says how to log in to it.
+bucket for the state, and the service-linked roles that nodes and load balancers need; then it says how to log
+in to it.
 What is there already is brought to what is wanted, never replaced.
 """
 
@@ -34,8 +35,11 @@ HISTORY_DAYS = 365
 LOCK_DAYS = 30
 """How long no version of a state can be deleted, but by whoever may lift governance."""
 
-AUTO_SCALING = "autoscaling.amazonaws.com"
-AUTO_SCALING_ROLE = "AWSServiceRoleForAutoScaling"
+SERVICES_OF_CLUSTERS = ("autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com")
+"""Services whose roles in the account have to be there before a cluster, or its controllers, need them."""
+
+SUFFIX = "_"
+"""What parts an additional role of a service, under a name of somebody's own, from the one that AWS names."""
 
 Result = TypeVar("Result")
 
@@ -81,7 +85,7 @@ class Maker:
         )
         key = self._key()
         self._store(key)
-        self._let_nodes_scale()
+        self._lend_roles()
         region = self._settings.region
         return Backend(
             state_url=f"s3://{self.bucket}?region={region}&awssdk=v2",
@@ -150,12 +154,20 @@ class Maker:
         tags = [{"Key": name, "Value": value} for name, value in self._labels().items()]
         self._s3.put_bucket_tagging(**bucket, Tagging={"TagSet": tags})
 
-    def _let_nodes_scale(self) -> None:
-        """The cluster's key names this role, and KMS refuses a policy that names one that isn't there."""
+    def _lend_roles(self) -> None:
+        """Service-linked roles that nobody else makes in time.
+
+        The cluster's key names Auto Scaling's, and KMS refuses a policy that names a role that isn't there.
+        Load balancing's would be made with the account's first load balancer, by whoever makes that: the
+        cluster's controller, which needs no right to make roles where it is there already.
+        """
         if self._settings.cluster is None:
             return
-        if _unless(lambda: self._iam.get_role(RoleName=AUTO_SCALING_ROLE), "NoSuchEntity") is None:
-            self._iam.create_service_linked_role(AWSServiceName=AUTO_SCALING)
+        for service in SERVICES_OF_CLUSTERS:
+            pages = self._iam.get_paginator("list_roles").paginate(PathPrefix=f"/aws-service-role/{service}/")
+            names = [role["RoleName"] for page in pages for role in page["Roles"]]
+            if all(SUFFIX in name for name in names):
+                self._iam.create_service_linked_role(AWSServiceName=service)
 
 
 def forget(days: int) -> dict[str, Any]:

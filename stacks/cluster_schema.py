@@ -11,6 +11,7 @@ from components.chart_release import Chart
 from components.controllers import Controller  # noqa: TC001 - Pydantic reads annotations
 from components.node_group import Capacity, Nodes
 from components.proxies import NODE_PORTS, Exposure
+from components.service_network import SERVICE_NETWORK
 from components.workload import PullPolicy
 from stacks.release import DigestReference  # noqa: TC001 - Pydantic reads annotations
 from stacks.section import (
@@ -33,9 +34,11 @@ class Workloads(Section):
         monitoring_namespace: whose pods may read metrics, default monitoring.
         image_pull_policy: Never where images are loaded into the node beforehand, default IfNotPresent.
         emulator_url: address of an AWS emulator as pods reach it, default None: AWS itself.
-        aws_networks: networks (CIDR) in which AWS is reached, default everywhere, port 443 only.
+        aws_networks: networks (CIDR) in which AWS is reached, default everywhere, port 443 only, as S3 has
+            public addresses that change. With NAT that is the internet as well.
         cluster_networks: networks (CIDR) of nodes and API server, default the environment's own network, or
-            all private ones where the cluster is another's.
+            all private ones where the cluster is another's. There the Services' belong to them as well:
+            some network plug-ins, AWS's among them, judge before the address of a Service is translated.
     """
 
     namespace: DnsLabel = "plinth"
@@ -119,7 +122,8 @@ class Cluster(Section):
         node_groups: by name, at least one.
         access_networks: networks (CIDR) outside its own that may reach the API server, default none.
         log_days: of control plane and containers, default 365.
-        service_cidr: addresses of Services, default EKS's choice; a change replaces the cluster.
+        service_cidr: addresses of Services, /12 to /24, private, default 172.20.0.0/16; what overlaps the
+            network or what is connected to it is refused. A change replaces the cluster.
         add_on_versions: by EKS's name, default what EKS recommends.
     """
 
@@ -128,7 +132,7 @@ class Cluster(Section):
     node_groups: Annotated[dict[DnsLabel, Nodegroup], Field(min_length=1)]
     access_networks: tuple[Network4, ...] = ()
     log_days: LogDays = 365
-    service_cidr: Network4 | None = None
+    service_cidr: Network4 = SERVICE_NETWORK
     add_on_versions: dict[str, str] = Field(default_factory=dict)
 
 
@@ -175,7 +179,7 @@ class Platform(Section):
 
 
 class Callers(Section):
-    """Whose tokens open the way in: issuer, audiences, and where its public keys are."""
+    """Whose tokens open the way in: issuer, audiences, and where the proxies fetch its public keys."""
 
     issuer: Annotated[str, Field(pattern=r"^https://[^\s]+$")]
     audiences: Annotated[list[str], Field(min_length=1)]
@@ -188,7 +192,9 @@ class Edge(Section):
     Attributes:
         exposure: LoadBalancer (default) or NodePort.
         node_port: 30000 to 32767, with NodePort only.
-        certificate_secret: TLS Secret in the gateway's namespace; without it `allow_plain_http` is needed.
+        certificate_secret: TLS Secret in the gateway's namespace, to be made before the first whole update,
+            which waits for proxies, and those for a certificate; docs/aws.md has the steps. Without it
+            `allow_plain_http` is needed.
         allow_plain_http: default False.
         hostname: the only host name answered, default None: any.
         authentication: whose tokens are accepted; without it `allow_unknown_callers` is needed.

@@ -16,7 +16,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.stack import run_pulumi_func
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
@@ -32,6 +32,7 @@ COMPUTED: dict[str, Callable[[str], dict[str, Any]]] = {
         **_arn("eks", "cluster/")(name),
         "endpoint": f"https://{name}.gr7.{REGION}.eks.amazonaws.com",
         "certificateAuthority": {"data": "Y2VydGlmaWNhdGU="},
+        "vpcConfig": {"clusterSecurityGroupId": f"sg-{name}"},
         "identities": [{"oidcs": [{"issuer": f"https://oidc.eks.{REGION}.amazonaws.com/id/{name}"}]}],
     },
     "Instance": lambda name: {
@@ -126,7 +127,7 @@ class _Provider(mocks.Mocks):
             or args.name
         )
         computed = COMPUTED[kind](name) if kind in COMPUTED and args.custom else {}
-        return f"{args.name}-id", {**args.inputs, **computed}
+        return f"{args.name}-id", {**args.inputs, **_completed(args.inputs, computed)}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"the program asks the cloud while it runs: {args.token}")
@@ -156,6 +157,14 @@ class _Monitor(mocks.MockMonitor):
                 )
             )
         return response
+
+
+def _completed(given: Mapping[str, Any], computed: Mapping[str, Any]) -> dict[str, Any]:
+    """What was computed; a part that was given as well keeps what was given in it."""
+    return {
+        name: {**given[name], **value} if isinstance(value, dict) and name in given else value
+        for name, value in computed.items()
+    }
 
 
 def _plain(value: object) -> object:

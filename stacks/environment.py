@@ -129,6 +129,7 @@ class Environment:
                 account_id=settings.account_id,
                 region=settings.region,
                 vpc_id=network.vpc_id,
+                group_id=cluster.group_id,
                 web_identity=cluster.web_identity,
             )
             if cluster and network
@@ -138,6 +139,7 @@ class Environment:
             tags=self._tags,
             charts={controller: source.source() for controller, source in wanted.items()},
             cluster_networks=settings.cluster_networks,
+            api_networks=settings.api_networks,
             monitoring_namespace=settings.workloads.monitoring_namespace,
             images={
                 name: self._image(image)
@@ -158,7 +160,7 @@ class Environment:
                 gateway_image=self._image(self._images.envoy_gateway),
                 gateway_replicas=platform.gateway_replicas,
                 gateway_resources=_resources(platform.gateway_size),
-                cluster_networks=self._settings.cluster_networks,
+                api_networks=self._settings.api_networks,
                 monitoring_namespace=self._settings.workloads.monitoring_namespace,
                 controllers=self._controllers(),
             ),

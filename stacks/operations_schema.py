@@ -41,7 +41,9 @@ class Network(Section):
         zones: at least two.
         taken: networks that it must not overlap.
         services: AWS services with interface endpoints; each costs by the hour and zone.
-        nat: a way to the internet, default False.
+        nat: a way to the internet, by a NAT gateway in each zone, default False. The proxies need it to fetch
+            the keys of a token issuer. Whatever else may connect to any address on port 443 then reaches the
+            internet, too: see `awsNetworks` of `plinth:workloads`.
         flow_log_days: default 365.
         single_zone: accept one zone, default False.
     """

@@ -11,6 +11,7 @@ from app import contract
 from components.bucket import LockMode
 from components.controllers import Controller
 from components.network import check_layout
+from components.service_network import api_server_address, check_service_network
 from components.traffic import PRIVATE
 from stacks.cluster_schema import Cluster, Edge, Platform, Workloads
 from stacks.operations_schema import (  # noqa: TC001 - Pydantic reads annotations when it builds the model
@@ -189,6 +190,36 @@ class Settings(Section):
         """Where nodes and API server are."""
         own = (self.network.cidr,) if self.network and self.cluster else PRIVATE
         return self.workloads.cluster_networks or own
+
+    @property
+    def api_networks(self) -> tuple[str, ...]:
+        """Where pods dial the API server.
+
+        The VPC's network add-on judges a packet before kube-proxy translates the address of a Service; most
+        others do so after. Both addresses are the same server.
+        """
+        service = (api_server_address(self.cluster.service_cidr),) if self.cluster else ()
+        return (*self.cluster_networks, *service)
+
+    @model_validator(mode="after")
+    def _services_apart(self) -> Self:
+        network, cluster = self.network, self.cluster
+        if network is not None and cluster is not None:
+            others = (network.cidr, *network.taken, *cluster.access_networks)
+            check_service_network(cluster.service_cidr, others)
+        return self
+
+    @model_validator(mode="after")
+    def _keys_in_reach(self) -> Self:
+        network, callers = self.network, self.edge.authentication
+        # Pods of another's cluster are in its network, of which nothing is known here.
+        if network is not None and self.cluster is not None and callers is not None and not network.nat:
+            raise ValueError(
+                f"edge.authentication.keysUrl = {callers.keys_url!r} has to be fetched by the proxies, but "
+                "network.nat: false gives them no way out, so that every caller would be refused. "
+                "Set network.nat to true."
+            )
+        return self
 
     @model_validator(mode="after")
     def _survives_a_zone(self) -> Self:

@@ -346,13 +346,14 @@ def controllers_args(**overrides: Any) -> ControllersArgs:
             for controller in Controller
         },
         "cluster_networks": ["10.20.0.0/16"],
+        "api_networks": ["10.20.0.0/16", "172.20.0.1/32"],
         "monitoring_namespace": "monitoring",
     }
     return ControllersArgs(**{**defaults, **overrides})
 
 
 def controllers(**overrides: Any) -> Controllers:
-    balanced = Balanced("plinth-test", ACCOUNT, REGION, "vpc-1", web_identity())
+    balanced = Balanced("plinth-test", ACCOUNT, REGION, "vpc-1", "sg-plinth-test", web_identity())
     return Controllers("controllers", controllers_args(**{"balanced": balanced, **overrides}))
 
 

@@ -33,6 +33,14 @@ def test_who_may_use_the_cluster_is_said_by_access_entries_alone() -> None:
     assert entry["principalArn"] == policy["principalArn"] == f"arn:aws:iam::{ACCOUNT}:role/deploy"
 
 
+def test_it_names_the_group_that_eks_makes_for_nodes_and_pods() -> None:
+    assert record(lambda: {"group": cluster().group_id}).result == {"group": "sg-plinth-test"}
+
+
+def test_addresses_of_services_are_known_beforehand() -> None:
+    assert eks()["kubernetesNetworkConfig"] == {"serviceIpv4Cidr": "172.20.0.0/16"}
+
+
 def test_secrets_are_sealed_under_our_key() -> None:
     assert eks()["encryptionConfig"] == {"provider": {"keyArn": KEY_ARN}, "resources": ["secrets"]}
 
@@ -129,6 +137,7 @@ def test_a_protected_cluster_refuses_deletion_twice() -> None:
         ({"subnet_ids": ["subnet-a"]}, "has 1 subnet; EKS needs them in 2 zones"),
         ({"administrators": []}, "nobody could use it"),
         ({"node_groups": {}}, "nothing would run"),
+        ({"access_networks": ["172.20.4.0/24"]}, "172.20.0.0/16 overlaps 172.20.4.0/24"),
     ],
 )
 def test_a_cluster_that_could_not_be_used_is_refused(change: dict[str, Any], reason: str) -> None:

@@ -46,11 +46,28 @@ def test_metrics_server_reaches_kubelets_and_nothing_outside() -> None:
     policy = record(controllers).one("NetworkPolicy", "metrics-server-pods").inputs["spec"]
     ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
     assert ports == {53, 443, 6443, 10250}
-    assert all(
-        peer["ipBlock"]["cidr"] == "10.20.0.0/16"
+    assert reached(policy, 10250) == {"10.20.0.0/16"}
+
+
+@pytest.mark.parametrize("controller", RELEASES)
+def test_every_controller_reaches_the_api_server_by_its_service_and_behind_it(controller: str) -> None:
+    policy = record(controllers).one("NetworkPolicy", f"{controller}-pods").inputs["spec"]
+    assert reached(policy, 6443) == {"10.20.0.0/16", "172.20.0.1/32"}
+
+
+def reached(policy: dict[str, Any], port: int) -> set[str]:
+    """Networks that a policy opens on a port."""
+    return {
+        peer["ipBlock"]["cidr"]
         for rule in policy["egress"]
+        if port in {one["port"] for one in rule["ports"]}
         for peer in rule.get("to") or []
-    )
+    }
+
+
+COMPUTE = "arn:aws:ec2:eu-central-1:123456789012"
+BY_NAME = ([f"{COMPUTE}:vpc/vpc-1"], [f"{COMPUTE}:security-group/sg-plinth-test"])
+"""What is there before the controller, and so bears no tag of its own."""
 
 
 def test_load_balancers_are_those_of_this_cluster_only() -> None:
@@ -59,7 +76,7 @@ def test_load_balancers_are_those_of_this_cluster_only() -> None:
         changes = [
             action for action in statement["Action"] if ":Describe" not in action and ":Get" not in action
         ]
-        if changes and statement["Resource"] != ["arn:aws:ec2:eu-central-1:123456789012:vpc/vpc-1"]:
+        if changes and statement["Resource"] not in BY_NAME:
             ((key, value),) = [
                 (key, value)
                 for key, value in statement["Condition"]["StringEquals"].items()

@@ -106,6 +106,12 @@ def test_the_proxies_fetch_the_keys_of_token_issuers_but_never_the_nodes_credent
     assert [port["port"] for port in keys["ports"]] == [443]
 
 
+def test_keys_of_token_issuers_on_another_port_are_fetched_there() -> None:
+    elsewhere = Authentication("https://login.example.org", ["plinth"], "https://login.example.org:8443/keys")
+    spec = record(lambda: edge(authentication=elsewhere)).one("NetworkPolicy", "edge-proxies").inputs["spec"]
+    assert [port["port"] for port in spec["egress"][-1]["ports"]] == [8443]
+
+
 def test_callers_show_a_token_for_us() -> None:
     spec = record(edge).custom("SecurityPolicy")["spec"]
     (provider,) = spec["jwt"]["providers"]

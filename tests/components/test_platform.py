@@ -85,11 +85,11 @@ def test_only_proxies_reach_the_controllers_configuration_port() -> None:
 
 
 def test_the_controller_and_its_certificate_job_reach_names_and_the_api_server_only() -> None:
-    found = policies(cluster_networks=["10.42.0.0/16"])
+    found = policies(api_networks=["10.42.0.0/16", "172.20.0.1/32"])
     for name in ("platform-controller", "platform-certificates"):
         names, api = found[name]["egress"]
         assert {port["port"] for port in names["ports"]} == {53}
-        assert api["to"] == [{"ipBlock": {"cidr": "10.42.0.0/16"}}]
+        assert [peer["ipBlock"]["cidr"] for peer in api["to"]] == ["10.42.0.0/16", "172.20.0.1/32"]
         assert {port["port"] for port in api["ports"]} == {443, 6443}
 
 

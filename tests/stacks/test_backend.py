@@ -78,11 +78,30 @@ def test_nothing_of_it_can_be_public_or_come_by_plain_http(s3: Any) -> None:
     assert {statement["Sid"] for statement in policy["Statement"]} == {"RefusePlainHttp", "RefuseOldTls"}
 
 
-def test_the_role_that_node_groups_need_is_there(account: tuple[boto3.Session, Backend, Backend]) -> None:
-    iam = account[0].client("iam")
-    assert iam.get_role(RoleName="AWSServiceRoleForAutoScaling")["Role"]["Path"].startswith(
-        "/aws-service-role/"
-    )
+SERVICES = ["autoscaling.amazonaws.com", "elasticloadbalancing.amazonaws.com"]
+
+
+def service_linked(session: boto3.Session) -> list[str]:
+    """For which services roles of their own are there; a second role for one would be there twice."""
+    roles = session.client("iam").list_roles(PathPrefix="/aws-service-role/")["Roles"]
+    return sorted(role["Path"].split("/")[2] for role in roles)
+
+
+def test_the_roles_that_nodes_and_load_balancers_need_are_there(
+    account: tuple[boto3.Session, Backend, Backend],
+) -> None:
+    assert service_linked(account[0]) == SERVICES
+
+
+def test_without_a_cluster_no_such_role_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = SETTINGS.model_copy(update={"cluster": None, "accounts": ["000000000009"]})
+    monkeypatch.setattr(backend, "load_file", lambda _stack: elsewhere)
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", elsewhere.account_id)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        session = boto3.Session("test", "test", region_name=SETTINGS.region)
+        make(STACK, session)
+        assert service_linked(session) == []
 
 
 def test_it_says_whose_it_is(s3: Any) -> None:

@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from iam import Request, allowed
 from recording import record, statements
 
 from components.grants import ACTION
@@ -210,6 +211,58 @@ def test_whoever_administers_the_cluster_can_give_eks_its_grant_on_the_cluster_s
     }
     entries = other.of("eks/accessEntry:AccessEntry")
     assert named == {"encryption-cluster": {entry.inputs["principalArn"] for entry in entries}}
+
+
+def test_what_dials_the_api_server_may_reach_it_before_and_after_its_address_is_translated(
+    other: Recording,
+) -> None:
+    services = other.one("aws:eks/cluster:Cluster").inputs["kubernetesNetworkConfig"]["serviceIpv4Cidr"]
+    vpc = other.one("aws:ec2/vpc:Vpc").inputs["cidrBlock"]
+    dialling = {
+        policy.name: {peer["ipBlock"]["cidr"] for peer in rule["to"]}
+        for policy in other.of("NetworkPolicy")
+        for rule in policy.inputs["spec"].get("egress") or []
+        if 6443 in {port["port"] for port in rule["ports"]}
+    }
+    assert services == "172.20.0.0/16"
+    assert all(networks == {vpc, "172.20.0.1/32"} for networks in dialling.values())
+    assert {"platform-controller", "platform-certificates"} < set(dialling)
+
+
+def test_the_proxies_have_a_way_to_the_keys_of_the_token_issuer_in_every_zone(other: Recording) -> None:
+    (provider,) = other.custom("SecurityPolicy")["spec"]["jwt"]["providers"]
+    assert provider["remoteJWKS"]["uri"].startswith("https://")
+    private = {
+        table.inputs["tags"]["Name"].rpartition("private-")[2]: f"{table.name}-id"
+        for table in other.of("aws:ec2/routeTable:RouteTable")
+        if "private-" in table.inputs["tags"]["Name"]
+    }
+    ways = {
+        route.inputs["routeTableId"]: route.inputs["natGatewayId"]
+        for route in other.of("aws:ec2/route:Route")
+        if route.inputs["destinationCidrBlock"] == "0.0.0.0/0" and "natGatewayId" in route.inputs
+    }
+    assert ways == {table: f"network-nat-{zone}-gateway-id" for zone, table in private.items()}
+    assert len(ways) == len(other.of("natGateway:NatGateway")) >= 2
+
+
+def test_the_load_balancer_controller_opens_the_clusters_group_and_none_that_it_did_not_make(
+    other: Recording,
+) -> None:
+    cluster = other.one("aws:eks/cluster:Cluster").inputs
+    policy = statements(other.one("RolePolicy", "load-balancers-grants").inputs["policy"])
+    network = next(r for s in policy for r in s["Resource"] if ":vpc/" in r)
+    groups = network.partition(":vpc/")[0] + ":security-group"
+
+    def may(group: str, owner: str | None) -> set[bool]:
+        tags = {"aws:ResourceTag/elbv2.k8s.aws/cluster": owner} if owner else {}
+        actions = ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress")
+        return {allowed(policy, Request(action, f"{groups}/{group}", tags)) for action in actions}
+
+    assert may(cluster["vpcConfig"]["clusterSecurityGroupId"], None) == {True}
+    assert may("sg-of-its-own", cluster["name"]) == {True}
+    assert may("sg-of-another", "another") == {False}
+    assert may("sg-of-nobody", None) == {False}
 
 
 def test_the_trail_is_the_one_that_its_key_admits(other: Recording) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from components.traffic import PRIVATE
 from stacks.errors import ConfigError
 from stacks.settings import FOLDER, load_file, parse
 
@@ -252,6 +253,53 @@ def test_a_cluster_of_its_own_knows_its_issuer() -> None:
     settings = parse("dev", whole())
     assert settings.cluster is not None
     assert settings.cluster_networks == ("10.20.0.0/16",)
+
+
+def test_pods_dial_the_api_server_by_its_service_too_on_any_cluster() -> None:
+    assert parse("dev", whole()).api_networks == ("10.20.0.0/16", "172.20.0.1/32")
+    elsewhere = {**CLUSTER, "serviceCidr": "192.168.4.0/22"}
+    named = {"clusterNetworks": ["10.20.128.0/17"]}
+    config = whole(**{"plinth:cluster": elsewhere, "plinth:workloads": named})
+    assert parse("dev", config).api_networks == ("10.20.128.0/17", "192.168.4.1/32")
+    assert parse("dev", COMPLETE).api_networks == PRIVATE
+
+
+@pytest.mark.parametrize(
+    ("network", "cluster", "words"),
+    [
+        ({"cidr": "172.20.64.0/20"}, {}, "172.20.0.0/16 overlaps 172.20.64.0/20"),
+        ({"taken": ["172.16.0.0/12"]}, {}, "overlaps 172.16.0.0/12"),
+        ({}, {"accessNetworks": ["172.20.9.0/24"]}, "overlaps 172.20.9.0/24"),
+        ({}, {"serviceCidr": "172.20.0.0/25"}, "is a /25; EKS takes /12 to /24"),
+        ({}, {"serviceCidr": "100.64.0.0/16"}, "is not a private one"),
+        ({}, {"serviceCidr": "172.20.1.0/16"}, "has host bits set"),
+    ],
+)
+def test_services_whose_addresses_something_else_has_or_eks_refuses_are_refused(
+    network: dict[str, Any], cluster: dict[str, Any], words: str
+) -> None:
+    config = whole(**{"plinth:network": {**NETWORK, **network}, "plinth:cluster": {**CLUSTER, **cluster}})
+    assert words in refusal(config)
+
+
+CALLERS = {
+    "issuer": "https://login.example.org",
+    "audiences": ["plinth"],
+    "keysUrl": "https://login.example.org/keys.json",
+}
+
+
+def test_keys_of_token_issuers_that_the_proxies_could_not_fetch_are_refused() -> None:
+    edge = {"certificateSecret": "edge", "authentication": CALLERS}
+    refused = refusal(whole(**{"plinth:edge": edge}))
+    for words in ("'https://login.example.org/keys.json'", "network.nat: false", "Set network.nat to true"):
+        assert words in refused
+    open_network = {**NETWORK, "nat": True}
+    assert parse("dev", whole(**{"plinth:edge": edge, "plinth:network": open_network})).edge.authentication
+    # Somebody else's cluster has a network of its own, beside ours or instead of it.
+    elsewhere = changed("plinth:edge", edge)
+    assert parse("dev", elsewhere).edge.authentication
+    assert parse("dev", {**elsewhere, "plinth:network": NETWORK}).edge.authentication
 
 
 def test_two_clusters_or_none_are_refused() -> None:

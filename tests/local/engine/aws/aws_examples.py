@@ -961,6 +961,7 @@ EKS = [
                 "endpointPrivateAccess": True,
                 "endpointPublicAccess": False,
             },
+            "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.24.0.0/16"},
             "enabledClusterLogTypes": ["api", "audit"],
             "encryptionConfig": {"provider": {"keyArn": "{key_arn}"}, "resources": ["secrets"]},
             "tags": {"owner": "ops"},
