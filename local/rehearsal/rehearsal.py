@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -26,7 +27,7 @@ from local.toolchain import Tool, ensure
 from local.toolchain.recipes import RECIPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from local.progress import Progress
     from local.rehearsal.kubernetes import Kubernetes
@@ -38,6 +39,9 @@ TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY, Tool.KWOK)
 COMMANDS = ("helm", "kubectl")
 PREVIEW_SECONDS = 600.0
 ERROR = "error: "
+UNHANDLED = "unhandled exception:"
+TRACED_LINES = 12
+"""How much is told of what a program raised: the last calls, and the exception's own words."""
 """What the engine puts before the reason of a failure."""
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
@@ -160,8 +164,7 @@ class Rehearsal:
             lines = (self._instance.logs / "pulumi.log").read_text(errors="replace").splitlines()
         except OSError:
             return ""
-        told = dict.fromkeys(line.strip() for line in lines if ERROR in line)
-        return "\n".join(f"  {line}" for line in told)
+        return "\n".join(f"  {line}" for line in reasons(lines))
 
     def state(self) -> dict[str, Any]:
         """The resolved state as `pulumi stack export` gives it."""
@@ -203,6 +206,19 @@ class Rehearsal:
         if result.returncode != 0:
             raise LocalError(f"`{' '.join(command)}` failed: {result.stderr.strip()}")
         return result.stdout
+
+
+def reasons(lines: Sequence[str]) -> list[str]:
+    """Lines of an engine's log that tell an error, each once; the program's own with what it raised, and where."""
+    told: dict[str, None] = {}
+    for place, line in enumerate(lines):
+        if ERROR not in line:
+            continue
+        told[line.strip()] = None
+        if line.rstrip().endswith(UNHANDLED):
+            traced = itertools.takewhile(str.strip, lines[place + 1 :])
+            told |= dict.fromkeys(text.strip() for text in list(traced)[-TRACED_LINES:])
+    return list(told)
 
 
 @contextlib.contextmanager
