@@ -39,7 +39,7 @@ TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY, Tool.KWOK)
 COMMANDS = ("helm", "kubectl")
 PREVIEW_SECONDS = 600.0
 ERROR = "error: "
-UNHANDLED = "unhandled exception:"
+TRACEBACK = "Traceback "
 TRACED_LINES = 12
 """How much is told of what a program raised: the last calls, and the exception's own words."""
 """What the engine puts before the reason of a failure."""
@@ -209,15 +209,15 @@ class Rehearsal:
 
 
 def reasons(lines: Sequence[str]) -> list[str]:
-    """Lines of an engine's log that tell an error, each once; the program's own with what it raised, and where."""
+    """Lines of an engine's log that tell an error, each once; the program's own with what it raised."""
     told: dict[str, None] = {}
     for place, line in enumerate(lines):
         if ERROR not in line:
             continue
         told[line.strip()] = None
-        if line.rstrip().endswith(UNHANDLED):
-            traced = itertools.takewhile(str.strip, lines[place + 1 :])
-            told |= dict.fromkeys(text.strip() for text in list(traced)[-TRACED_LINES:])
+        traced = list(itertools.takewhile(str.strip, lines[place + 1 :]))
+        if traced and TRACEBACK in traced[0]:
+            told |= dict.fromkeys(text.strip() for text in traced[-TRACED_LINES:])
     return list(told)
 
 
