@@ -82,6 +82,13 @@ def _covers(asked: Any, actual: Any, *, ordered: bool, adds: frozenset[str]) -> 
     return bool(asked == actual)
 
 
+def with_added(kind: ResourceType, asked: Any, actual: Any) -> Any:  # noqa: ANN401 - values of any type
+    """An object as it was asked for, with what AWS adds to it."""
+    if isinstance(asked, dict) and isinstance(actual, dict) and kind.adds:
+        return {**{name: item for name, item in actual.items() if name in kind.adds}, **asked}
+    return asked
+
+
 def without_added(kind: ResourceType, value: Any) -> Any:  # noqa: ANN401 - values of any type
     """An object as a program would declare it."""
     if isinstance(value, dict) and kind.adds:

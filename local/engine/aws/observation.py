@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from local.engine.aws import sdk
-from local.engine.aws.comparison import DEFAULTS_KEY, changed, matches, meaning, without_added
+from local.engine.aws.comparison import (
+    DEFAULTS_KEY,
+    changed,
+    matches,
+    meaning,
+    with_added,
+    without_added,
+)
 from local.engine.aws.connection import AwsError
 from local.engine.aws.tagging import URN_TAG
 from local.engine.provider import ProviderError
@@ -62,7 +69,7 @@ class Observation:
         outputs |= self._tags(identity, opened, outputs, reveal(inputs.get("tags")) or {})
         for name, value in reveal(inputs).items():
             if name in outputs and name != "tagsAll" and matches(self.kind, name, value, outputs[name]):
-                outputs[name] = value
+                outputs[name] = with_added(self.kind, value, outputs[name])
         return keep_secrets(outputs, inputs, self.kind.secrets & outputs.keys())
 
     def _tags(

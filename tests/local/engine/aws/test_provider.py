@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from aws_driver import REGION, RefusedError
-from aws_examples import KEY_POLICY, TRUST, policy, statement
+from aws_examples import KEY_POLICY, TRUST, network, policy, statement
 
 from local.engine.aws import limits, table
 from local.engine.aws.connection import AwsError
@@ -646,6 +646,20 @@ def test_whatever_of_a_signers_permission_changes_it_takes_another(
     assert engine.up(PERMISSION, "signer", PERMISSION_INPUTS) == "created"
     assert engine.up(PERMISSION, "signer", PERMISSION_INPUTS) == "same"
     assert engine.up(PERMISSION, "signer", {**PERMISSION_INPUTS, changed: value}) == "replaced"
+
+
+def test_what_eks_adds_to_the_network_it_is_given_is_told_beside_what_was_asked(engine: Engine) -> None:
+    made = network(engine)
+    asked = {"subnetIds": [made["subnet"], made["other_subnet"]], "endpointPrivateAccess": True}
+    inputs = {"roleArn": made["role_arn"], "vpcConfig": asked}
+    engine.up("aws:eks/cluster:Cluster", "cluster", inputs)
+    for _ in range(2):
+        told = engine.states["cluster"].outputs["vpcConfig"]
+        assert told["clusterSecurityGroupId"].startswith("sg-")
+        assert told["vpcId"] == made["vpc"]
+        assert asked.items() <= told.items()
+        assert engine.refresh("aws:eks/cluster:Cluster", "cluster")
+    assert engine.up("aws:eks/cluster:Cluster", "cluster", inputs) == "same"
 
 
 @pytest.mark.parametrize(
