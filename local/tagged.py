@@ -56,6 +56,22 @@ def _is_cancelled_profile(arn: str, signer: Any) -> bool:  # noqa: ANN401 - boto
     return bool(found) and signer.get_signing_profile(profileName=name)["status"] == "Canceled"
 
 
+def without_deleted_gateways(arns: Iterable[str], ec2: Any) -> set[str]:  # noqa: ANN401 - botocore's client
+    """Leave out NAT gateways that were deleted: AWS goes on to show them, tags and all, for about an hour.
+
+    Source: Amazon VPC User Guide, Work with NAT gateways.
+    """
+    return {arn for arn in arns if not _is_deleted_gateway(arn, ec2)}
+
+
+def _is_deleted_gateway(arn: str, ec2: Any) -> bool:  # noqa: ANN401 - botocore's client
+    _, found, identity = arn.partition(":natgateway/")
+    if not found:
+        return False
+    answer = ec2.describe_nat_gateways(Filters=[{"Name": "nat-gateway-id", "Values": [identity]}])
+    return all(gateway["State"] == "deleted" for gateway in answer["NatGateways"])
+
+
 def retained_arns(resources: Iterable[Mapping[str, Any]]) -> set[str]:
     """ARNs of what a state, as it was before the destroy, keeps on purpose."""
     found = set()

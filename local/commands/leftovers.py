@@ -16,6 +16,7 @@ from local.tagged import (
     retained_arns,
     tagged,
     without_cancelled_profiles,
+    without_deleted_gateways,
     without_dying_keys,
 )
 
@@ -48,6 +49,7 @@ def leftovers(stack: str, state: Path, progress: Progress) -> None:
     found = tagged(boto3.client("resourcegroupstaggingapi", region_name=region), PROJECT, stack)
     left = without_dying_keys(found, boto3.client("kms", region_name=region))
     left = without_cancelled_profiles(left, boto3.client("signer", region_name=region))
+    left = without_deleted_gateways(left, boto3.client("ec2", region_name=region))
     for arn in sorted(left):
         progress.say(f"left: {arn}")
     refuse_strays(left, retained_arns(resources), stack)

@@ -9,7 +9,13 @@ from moto import mock_aws
 
 from local.errors import LocalError
 from local.rehearsal.inventory import inventory, retained
-from local.tagged import refuse_strays, retained_arns, tagged, without_cancelled_profiles
+from local.tagged import (
+    refuse_strays,
+    retained_arns,
+    tagged,
+    without_cancelled_profiles,
+    without_deleted_gateways,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +96,23 @@ def test_a_signing_profile_that_was_cancelled_is_no_leftover() -> None:
     )
     signer.cancel_signing_profile(profileName="plinth_1")
     assert without_cancelled_profiles({gone, kept, "arn:aws:s3:::raw"}, signer) == {kept, "arn:aws:s3:::raw"}
+
+
+def test_a_deleted_nat_gateway_is_no_stray_and_one_that_is_there_stays_one() -> None:
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.8.1.0/24")["Subnet"]["SubnetId"]
+    tags = [{"ResourceType": "natgateway", "Tags": TAGS}]
+    gone, there = (
+        ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private", TagSpecifications=tags)[
+            "NatGateway"
+        ]["NatGatewayId"]
+        for _ in range(2)
+    )
+    ec2.delete_nat_gateway(NatGatewayId=gone)
+    found = tagged(client("resourcegroupstaggingapi"), "plinth", "prod")
+    left = {arn.rpartition("/")[2] for arn in without_deleted_gateways({*found, "arn:aws:s3:::raw"}, ec2)}
+    assert left == {there, "arn:aws:s3:::raw"}
 
 
 def test_an_automated_backup_stays_with_its_database_and_one_taken_by_hand_is_a_stray() -> None:
