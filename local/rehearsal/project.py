@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -106,15 +107,30 @@ def project(stack: str) -> Iterator[Project]:
     Raises:
         LocalError: there is no such environment, or its files are refused.
     """
-    sweep()
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.geteuid()}-{stack}-"))
-    try:
+    with _alone():
+        sweep()
+        folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.geteuid()}-{stack}-"))
         (folder / "owner").write_text(json.dumps([os.getpid(), started(os.getpid())]))
+    try:
         supplied = _copy(stack, folder / "project")
         _check(stack, folder / "project")
         yield Project(stack, folder, tuple(supplied))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Let no other rehearsal sweep between the making of a folder and the word whose it is.
+
+    What is locked is the folder of temporary files itself, so that nothing of ours stays there for it.
+    """
+    descriptor = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _copy(stack: str, root: Path) -> list[str]:

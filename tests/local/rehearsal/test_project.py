@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import psutil
@@ -71,6 +74,30 @@ def test_a_config_that_the_program_refuses_is_refused_before_anything_starts(
     monkeypatch.setattr(projects, "CHECKOUT", checkout)
     with pytest.raises(LocalError, match="noSuchSetting"), project("dev"):
         pass
+
+
+def test_two_rehearsals_that_begin_at_once_leave_each_others_folder(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = tempfile.mkdtemp
+
+    def slowly(prefix: str) -> str:
+        folder = make(prefix=prefix)
+        time.sleep(0.3)  # it is there, and nobody can tell yet whose it is
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", slowly)
+    monkeypatch.setattr(projects, "_check", lambda *_: None)
+
+    def rehearse(stack: str) -> bool:
+        with project(stack) as copy:
+            met.wait(20)
+            return copy.config_file.is_file()
+
+    met = threading.Barrier(2)
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(rehearse, ["dev", "prod"])) == [True, True]
+    assert list(own_folder.iterdir()) == []
 
 
 def test_what_a_killed_rehearsal_left_is_removed_and_a_running_ones_is_not(
