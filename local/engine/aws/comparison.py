@@ -58,7 +58,7 @@ def same(kind: ResourceType, name: str, one: object, other: object) -> bool:
 def matches(kind: ResourceType, name: str, asked: object, actual: object) -> bool:
     """Whether what exists is what was asked for; nested members that AWS fills in on its own don't count."""
     one, other = meaning(kind, name, asked), meaning(kind, name, actual)
-    return one == other or _covers(one, other, ordered=name not in kind.unordered, adds=kind.adds)
+    return one == other or _covers(one, other, ordered=name not in kind.unordered, adds=_added(kind, name))
 
 
 def _covers(asked: Any, actual: Any, *, ordered: bool, adds: frozenset[str]) -> bool:  # noqa: ANN401 - values of any type
@@ -82,17 +82,21 @@ def _covers(asked: Any, actual: Any, *, ordered: bool, adds: frozenset[str]) -> 
     return bool(asked == actual)
 
 
-def with_added(kind: ResourceType, asked: Any, actual: Any) -> Any:  # noqa: ANN401 - values of any type
+def _added(kind: ResourceType, name: str) -> frozenset[str]:
+    return kind.adds.get(name, frozenset())
+
+
+def with_added(kind: ResourceType, name: str, asked: Any, actual: Any) -> Any:  # noqa: ANN401 - values of any type
     """An object as it was asked for, with what AWS adds to it."""
-    if isinstance(asked, dict) and isinstance(actual, dict) and kind.adds:
-        return {**{name: item for name, item in actual.items() if name in kind.adds}, **asked}
+    if isinstance(asked, dict) and isinstance(actual, dict):
+        return {**{member: actual[member] for member in _added(kind, name) & actual.keys()}, **asked}
     return asked
 
 
-def without_added(kind: ResourceType, value: Any) -> Any:  # noqa: ANN401 - values of any type
+def without_added(kind: ResourceType, name: str, value: Any) -> Any:  # noqa: ANN401 - values of any type
     """An object as a program would declare it."""
-    if isinstance(value, dict) and kind.adds:
-        return {name: item for name, item in value.items() if name not in kind.adds}
+    if isinstance(value, dict):
+        return {member: item for member, item in value.items() if member not in _added(kind, name)}
     return value
 
 

@@ -200,7 +200,7 @@ TYPES = (
         name="name",
         name_limit=100,
         unordered=frozenset({"enabledClusterLogTypes"}),
-        adds=frozenset({"vpcId", "clusterSecurityGroupId"}),
+        adds={"vpcConfig": frozenset({"vpcId", "clusterSecurityGroupId"})},
         defaults={"bootstrapSelfManagedAddons": True},
         # Only asked at the creation, and never told again.
         remembers=("bootstrapSelfManagedAddons",),

@@ -69,7 +69,7 @@ class Observation:
         outputs |= self._tags(identity, opened, outputs, reveal(inputs.get("tags")) or {})
         for name, value in reveal(inputs).items():
             if name in outputs and name != "tagsAll" and matches(self.kind, name, value, outputs[name]):
-                outputs[name] = with_added(self.kind, value, outputs[name])
+                outputs[name] = with_added(self.kind, name, value, outputs[name])
         return keep_secrets(outputs, inputs, self.kind.secrets & outputs.keys())
 
     def _tags(
@@ -125,7 +125,7 @@ class Observation:
             elif meaning(self.kind, name, value) is not None and (
                 asked is not None or imported or name not in chosen
             ):
-                inputs[name] = without_added(self.kind, value)
+                inputs[name] = without_added(self.kind, name, value)
         if self.kind.tagging is not None and (found.get("tagsAll") or "tagsAll" in old):
             inputs["tagsAll"] = found.get("tagsAll", {})
         return inputs
@@ -149,11 +149,18 @@ class Observation:
         return names
 
 
-def forecast(sdk_type: str, inputs: Properties, known: Properties) -> Properties:
+def forecast(
+    sdk_type: str, inputs: Properties, known: Properties, kind: ResourceType | None = None
+) -> Properties:
     """What a preview can say: what is asked, what stays, and nothing of the rest."""
     described = sdk.describe(sdk_type)
     outputs: Properties = dict.fromkeys(described.outputs, UNKNOWN) if described and not known else {}
-    return {**outputs, **known, **{name: value for name, value in inputs.items() if name != DEFAULTS_KEY}}
+    asked = {name: value for name, value in inputs.items() if name != DEFAULTS_KEY}
+    if kind is not None:
+        for name in kind.adds.keys() & asked.keys():
+            added = {**dict.fromkeys(kind.adds[name], UNKNOWN), **(known.get(name) or {})}
+            asked[name] = with_added(kind, name, asked[name], added)
+    return {**outputs, **known, **asked}
 
 
 def computed(kind: ResourceType) -> frozenset[str]:

@@ -263,7 +263,7 @@ class AwsProvider(Provider):
     # Parts of the above
 
     def _forecast(self, sdk_type: str, inputs: Properties, known: Properties) -> Properties:
-        outputs = forecast(sdk_type, inputs, known)
+        outputs = forecast(sdk_type, inputs, known, table.find(sdk_type))
         if "region" in outputs and not isinstance(outputs["region"], str):
             outputs["region"] = self.connection.region
         return outputs

@@ -132,7 +132,7 @@ class ResourceType:
         suffix: what an automatic name must end with.
         documents: properties that hold JSON, compared by meaning.
         unordered: lists whose order means nothing.
-        adds: members of objects that AWS adds to what was asked.
+        adds: by property, members of the object that AWS adds to what was asked.
         defaults: values of properties that are not given.
         secrets: outputs that are always secret.
         remembers: properties that the API does not tell, kept from what was asked.
@@ -161,7 +161,7 @@ class ResourceType:
     suffix: str = ""
     documents: frozenset[str] = frozenset()
     unordered: frozenset[str] = frozenset()
-    adds: frozenset[str] = frozenset()
+    adds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     remembers: tuple[str, ...] = ()

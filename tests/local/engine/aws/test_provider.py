@@ -24,7 +24,7 @@ from local.engine.aws.resource_type import Aws
 from local.engine.aws.tagging import MAXIMUM_TAG_VALUE, URN_TAG, urn_tag
 from local.engine.protocol import provider_pb2
 from local.engine.provider import ProviderError
-from local.engine.values import Asset, Secret, encode, has_secret
+from local.engine.values import UNKNOWN, Asset, Secret, encode, has_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -660,6 +660,11 @@ def test_what_eks_adds_to_the_network_it_is_given_is_told_beside_what_was_asked(
         assert asked.items() <= told.items()
         assert engine.refresh("aws:eks/cluster:Cluster", "cluster")
     assert engine.up("aws:eks/cluster:Cluster", "cluster", inputs) == "same"
+    assert engine.preview("aws:eks/cluster:Cluster", "cluster", inputs)["vpcConfig"] == {
+        **asked,
+        "vpcId": UNKNOWN,
+        "clusterSecurityGroupId": UNKNOWN,
+    }
 
 
 @pytest.mark.parametrize(

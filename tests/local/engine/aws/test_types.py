@@ -169,7 +169,10 @@ def test_a_preview_makes_nothing_and_leaves_open_what_is_not_known(
 ) -> None:
     one_engine.states.clear()
     forecast = one_engine.preview(example.token, "previewed", dict(example.inputs))
+    kind = table.find(example.token)
+    assert kind is not None
     for name, value in example.inputs.items():
-        assert forecast[name] == value
+        added = dict.fromkeys(kind.adds.get(name, ()), UNKNOWN)
+        assert forecast[name] == ({**added, **value} if added else value)
     assert "arn" not in forecast or "arn" in example.inputs or forecast["arn"] is UNKNOWN
     assert not one_engine.states
