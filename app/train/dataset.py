@@ -59,8 +59,8 @@ def read_dataset(content: bytes, expected_sha256: str | None = None) -> Dataset:
     """Read a gzipped CSV file with SUPPORT2's columns.
 
     Raises:
-        DatasetError: the digest, the header or any cell is wrong; nothing is dropped or
-            repaired. The text says where, and never what stands there: it goes into logs.
+        DatasetError: the digest, the header or any cell is wrong; nothing is dropped or repaired. The
+            text says where, and never what stands there: it goes into logs.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     if expected_sha256 is not None and sha256 != expected_sha256:
@@ -120,9 +120,13 @@ def _read_rows(header: Sequence[str], rows: Iterable[list[str]]) -> list[Record]
         if len(row) != len(header):
             problems.append(f"row {number}: {len(row)} cells instead of {len(header)}")
             continue
-        record, bad = _read_row(header, row)
-        if bad:
-            problems += [f"row {number}, {problem}" for problem in bad]
+        record: Record = {}
+        for name, text in zip(header, row, strict=True):
+            try:
+                record[name] = _cell(name, text)
+            except ValueError as error:
+                problems.append(f"row {number}, column {name!r}: {error}")
+        if len(record) < len(header):
             continue
         first = seen.setdefault(record[IDENTIFIER.name], number)
         if first != number:
@@ -140,18 +144,6 @@ def _read_rows(header: Sequence[str], rows: Iterable[list[str]]) -> list[Record]
             "header):\n  " + "\n  ".join(listed) + "\nCorrect the rows or take them out of the file."
         )
     return records
-
-
-def _read_row(header: Sequence[str], row: Sequence[str]) -> tuple[Record, list[str]]:
-    """The row's values, and what is wrong with the others."""
-    record: Record = {}
-    problems: list[str] = []
-    for name, text in zip(header, row, strict=True):
-        try:
-            record[name] = _cell(name, text)
-        except ValueError as error:
-            problems.append(f"column {name!r}: {error}")
-    return record, problems
 
 
 def _cell(name: str, text: str) -> str | float | None:
