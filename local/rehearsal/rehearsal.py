@@ -39,10 +39,10 @@ TOOLS = (Tool.KUBERNETES, Tool.PULUMI, Tool.HELM, Tool.ENVOY_GATEWAY, Tool.KWOK)
 COMMANDS = ("helm", "kubectl")
 PREVIEW_SECONDS = 600.0
 ERROR = "error: "
+"""What the engine puts before the reason of a failure."""
 TRACEBACK = "Traceback "
 TRACED_LINES = 12
 """How much is told of what a program raised: the last calls, and the exception's own words."""
-"""What the engine puts before the reason of a failure."""
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
@@ -215,8 +215,8 @@ def reasons(lines: Sequence[str]) -> list[str]:
         if ERROR not in line:
             continue
         told[line.strip()] = None
-        traced = list(itertools.takewhile(str.strip, lines[place + 1 :]))
-        if traced and TRACEBACK in traced[0]:
+        if TRACEBACK in "".join(lines[place + 1 : place + 2]):
+            traced = list(itertools.takewhile(str.strip, lines[place + 1 :]))
             told |= dict.fromkeys(text.strip() for text in traced[-TRACED_LINES:])
     return list(told)
 
