@@ -22,7 +22,7 @@ from local.cluster import place
 from local.cluster.layout import Layout
 from local.errors import LocalError
 from local.instance import NAME_PATTERN, STACK, Instance
-from local.storage import write_atomically
+from local.storage import text_or_nothing, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,18 +94,18 @@ def claimed(instance: Instance) -> Iterator[None]:
     file, own = instance.run / CHECKOUT_FILE, str(instance.checkout)
     try:
         _refuse_another(instance, at_work=False)
-        if _read(file) != own:
+        if text_or_nothing(file) != own:
             write_atomically(file, own)
         # A cache on a full or read-only disk must not keep anybody from `make down`.
         with contextlib.suppress(OSError):
-            if _read(_note(instance)) != own:
+            if text_or_nothing(_note(instance)) != own:
                 write_atomically(_note(instance), own)
         yield
     finally:
         if not _keeps_something(instance):
             with contextlib.suppress(OSError):
                 _note(instance).unlink()
-        if _is(instance.run, folder) and _read(file) == own and not _started(instance):
+        if _is(instance.run, folder) and text_or_nothing(file) == own and not _started(instance):
             file.unlink()
             with contextlib.suppress(OSError):  # what else is there is not a claim's
                 instance.run.rmdir()
@@ -120,7 +120,7 @@ def _note(instance: Instance) -> Path:
 
 def _refuse_another(instance: Instance, *, at_work: bool) -> None:
     """Two checkouts under one name would share interface, namespace and cgroup: refuse the second."""
-    owner = _read(instance.run / CHECKOUT_FILE)
+    owner = text_or_nothing(instance.run / CHECKOUT_FILE)
     if not owner or owner == str(instance.checkout) or not Path(owner).is_dir():
         return
     if at_work or _started(Instance(name=instance.name, checkout=Path(owner), cache=instance.cache)):
@@ -134,7 +134,7 @@ def _started(instance: Instance) -> bool:
     """Whether there is an environment of this name: it has a record below /run, or its checkout keeps it."""
     if Layout(instance).record.exists():
         return True
-    own = _read(instance.state / NAME_FILE) == instance.name  # a checkout holds one environment
+    own = text_or_nothing(instance.state / NAME_FILE) == instance.name  # a checkout holds one environment
     return own and _keeps_something(instance)
 
 
@@ -187,13 +187,6 @@ def _is(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
-
-
 def claims(instance: Instance) -> list[Claim]:
     """All claims, those of environments that a reboot has ended included, in the order of their names.
 
@@ -206,7 +199,7 @@ def claims(instance: Instance) -> list[Claim]:
 
 def _laid(instance: Instance) -> Iterator[Claim]:
     for entry in instance.runs.iterdir() if instance.runs.is_dir() else ():
-        if checkout := _read(entry / CHECKOUT_FILE):
+        if checkout := text_or_nothing(entry / CHECKOUT_FILE):
             yield Claim(entry.name, Path(checkout), entry)
 
 
@@ -214,8 +207,8 @@ def _noted(instance: Instance) -> Iterator[Claim]:
     """By the notes. Whoever removes an environment by hand leaves its note; the checkout itself decides."""
     notes = instance.cache / NOTES
     for note in notes.iterdir() if notes.is_dir() else ():
-        if checkout := _read(note):
-            name = _read(Instance(instance.name, Path(checkout), instance.cache).state / NAME_FILE)
+        if checkout := text_or_nothing(note):
+            name = text_or_nothing(Instance(instance.name, Path(checkout), instance.cache).state / NAME_FILE)
             if NAME_PATTERN.fullmatch(name):
                 yield Claim(name, Path(checkout), instance.runs / name)
 

@@ -21,12 +21,11 @@ from local.errors import LocalError
 from local.instance import STACK, Instance
 from local.release import ReleaseFile
 from local.stack import Stack
-from local.storage import write_atomically
+from local.storage import text_or_nothing, write_atomically
 from local.toolchain import NODE_TOOLS, Toolchain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from local.cluster.cluster import Cluster
 
@@ -89,14 +88,14 @@ class Environment:
                     yield
         except (BusyError, Timeout) as error:
             raise LocalError(
-                f"{_read(holder) or 'Another command'} is at work on {self.instance.name}. "
+                f"{text_or_nothing(holder) or 'Another command'} is at work on {self.instance.name}. "
                 "Wait until it ends; only one command may change an environment at a time."
             ) from error
 
     def _claim_name(self) -> None:
         """One checkout holds one environment."""
         known = self.instance.state / NAME_FILE
-        recorded = _read(known)
+        recorded = text_or_nothing(known)
         if recorded and recorded != self.instance.name:
             raise LocalError(
                 f"This checkout's environment is called {recorded}, and {self.instance.name} was asked for. "
@@ -120,10 +119,3 @@ class Environment:
         )
         if check.returncode != 0:
             raise LocalError((check.stderr or check.stdout).strip())
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""

@@ -38,6 +38,14 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         raise
 
 
+def text_or_nothing(path: Path) -> str:
+    """What a file holds, without space around it; nothing where it can't be read."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
 def is_unfinished(path: Path) -> bool:
     """Whether a file is one that is being written, or whose writer was killed: nobody reads it."""
     return UNFINISHED.fullmatch(path.name) is not None

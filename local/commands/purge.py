@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from local import disk, images
-from local.claims import NOTES, claims
+from local.claims import NAME_FILE, NOTES, claims
 from local.cluster import place
 from local.cluster.layout import Layout
 from local.cluster.lone_emulator import LoneEmulator
@@ -64,7 +64,7 @@ def purge(instance: Instance, progress: Progress) -> None:
 
 def _refuse_while_needed(instance: Instance, found: list[Claim]) -> None:
     users = [f"{claim.name} in {claim.checkout}" for claim in found if claim.checkout.is_dir()]
-    if not users and (instance.state / "instance").exists():
+    if not users and (instance.state / NAME_FILE).exists():
         users = [f"{instance.name} in {instance.checkout}"]
     if users:
         raise LocalError(
