@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
 from local.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 PROJECT = "plinth"
 """What every environment's resources have in the tag `project`."""
@@ -35,41 +36,44 @@ def tagged(client: Any, project: str, environment: str) -> set[str]:  # noqa: AN
     return {entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]}
 
 
-def without_dying_keys(arns: Iterable[str], kms: Any) -> set[str]:  # noqa: ANN401 - botocore's client
-    """Leave out keys whose deletion has been ordered: they cost nothing, and go when their window ends."""
-    return {arn for arn in arns if not _is_dying_key(arn, kms)}
+def without_dying(arns: Iterable[str], client: Callable[[str], Any]) -> set[str]:
+    """Leave out what was deleted as far as AWS does that at once: it costs nothing and goes by itself.
+
+    Args:
+        arns: what bears the tags.
+        client: gives botocore's client of a service; called only for a service whose word is needed.
+    """
+    clients = functools.cache(client)
+    return {arn for arn in arns if not any(is_dying(arn, clients) for is_dying in DYING)}
 
 
-def _is_dying_key(arn: str, kms: Any) -> bool:  # noqa: ANN401 - botocore's client
+def _is_dying_key(arn: str, client: Callable[[str], Any]) -> bool:
+    """Whether a key's deletion has been ordered: it goes when its window ends."""
     if ":kms:" not in arn or ":key/" not in arn:
         return False
-    return bool(kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
+    return bool(client("kms").describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
 
 
-def without_cancelled_profiles(arns: Iterable[str], signer: Any) -> set[str]:  # noqa: ANN401 - botocore's client
-    """Leave out signing profiles that were cancelled: Signer deletes none at once, and they sign nothing."""
-    return {arn for arn in arns if not _is_cancelled_profile(arn, signer)}
-
-
-def _is_cancelled_profile(arn: str, signer: Any) -> bool:  # noqa: ANN401 - botocore's client
+def _is_cancelled_profile(arn: str, client: Callable[[str], Any]) -> bool:
+    """Whether a signing profile was cancelled: Signer deletes none at once, and it signs nothing."""
     _, found, name = arn.partition(":/signing-profiles/")
-    return bool(found) and signer.get_signing_profile(profileName=name)["status"] == "Canceled"
+    return bool(found) and client("signer").get_signing_profile(profileName=name)["status"] == "Canceled"
 
 
-def without_deleted_gateways(arns: Iterable[str], ec2: Any) -> set[str]:  # noqa: ANN401 - botocore's client
-    """Leave out NAT gateways that were deleted: AWS goes on to show them, tags and all, for about an hour.
+def _is_deleted_gateway(arn: str, client: Callable[[str], Any]) -> bool:
+    """Whether a NAT gateway was deleted: AWS goes on to show it, tags and all, for about an hour.
 
     Source: Amazon VPC User Guide, Work with NAT gateways.
     """
-    return {arn for arn in arns if not _is_deleted_gateway(arn, ec2)}
-
-
-def _is_deleted_gateway(arn: str, ec2: Any) -> bool:  # noqa: ANN401 - botocore's client
     _, found, identity = arn.partition(":natgateway/")
     if not found:
         return False
-    answer = ec2.describe_nat_gateways(Filters=[{"Name": "nat-gateway-id", "Values": [identity]}])
+    filters = [{"Name": "nat-gateway-id", "Values": [identity]}]
+    answer = client("ec2").describe_nat_gateways(Filters=filters)
     return all(gateway["State"] == "deleted" for gateway in answer["NatGateways"])
+
+
+DYING = (_is_dying_key, _is_cancelled_profile, _is_deleted_gateway)
 
 
 def retained_arns(resources: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from local.emulated import emulator_client
 from local.errors import LocalError
-from local.tagged import PROJECT, refuse_strays, retained_arns, tagged, without_dying_keys
+from local.tagged import PROJECT, refuse_strays, retained_arns, tagged, without_dying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,8 @@ def _destroy_stack(environment: Environment, progress: Progress) -> None:
     stack.destroy(progress)
     variables = environment.variables
     found = tagged(emulator_client("resourcegroupstaggingapi", variables), PROJECT, stack.name)
-    refuse_strays(without_dying_keys(found, emulator_client("kms", variables)), kept, stack.name)
+    there = without_dying(found, lambda service: emulator_client(service, variables))
+    refuse_strays(there, kept, stack.name)
     left = [f"state: {resource['urn']}" for resource in stack.resources()]
     left += [f"aws: {name}" for name in emulated_leftovers(environment.variables)]
     left += [f"kubernetes: {name}" for name in environment.cluster.workload_pods()]

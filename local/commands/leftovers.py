@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import yaml
 
 from local.errors import LocalError
 from local.instance import CHECKOUT
-from local.tagged import (
-    PROJECT,
-    refuse_strays,
-    retained_arns,
-    tagged,
-    without_cancelled_profiles,
-    without_deleted_gateways,
-    without_dying_keys,
-)
+from local.tagged import PROJECT, refuse_strays, retained_arns, tagged, without_dying
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,10 +39,8 @@ def leftovers(stack: str, state: Path, progress: Progress) -> None:
             f"a destroy: `pulumi stack export --stack {stack} --file {state}`."
         ) from error
     region = config["aws:region"]
-    found = tagged(boto3.client("resourcegroupstaggingapi", region_name=region), PROJECT, stack)
-    left = without_dying_keys(found, boto3.client("kms", region_name=region))
-    left = without_cancelled_profiles(left, boto3.client("signer", region_name=region))
-    left = without_deleted_gateways(left, boto3.client("ec2", region_name=region))
+    client: Any = partial(boto3.client, region_name=region)  # the stubs know services by literal names only
+    left = without_dying(tagged(client("resourcegroupstaggingapi"), PROJECT, stack), client)
     for arn in sorted(left):
         progress.say(f"left: {arn}")
     refuse_strays(left, retained_arns(resources), stack)

@@ -11,14 +11,7 @@ from local.errors import LocalError
 from local.plan import Step, steps
 from local.rehearsal.inventory import inventory, retained
 from local.stack import count
-from local.tagged import (
-    PROJECT,
-    refuse_strays,
-    retained_arns,
-    tagged,
-    without_deleted_gateways,
-    without_dying_keys,
-)
+from local.tagged import PROJECT, refuse_strays, retained_arns, tagged, without_dying
 
 if TYPE_CHECKING:
     from local.rehearsal.rehearsal import Rehearsal
@@ -263,8 +256,7 @@ class Acts:
 
     def _check_tags(self, resources: list[dict[str, Any]]) -> None:
         found = tagged(self._client("resourcegroupstaggingapi"), PROJECT, self._stack.name)
-        left = without_dying_keys(found, self._client("kms"))
-        left = without_deleted_gateways(left, self._client("ec2"))
+        left = without_dying(found, self._client)
         for arn in sorted(left):
             self._say(f"  left by tag: {arn}")
         refuse_strays(left, retained_arns(resources), self._stack.name)

@@ -9,13 +9,7 @@ from moto import mock_aws
 
 from local.errors import LocalError
 from local.rehearsal.inventory import inventory, retained
-from local.tagged import (
-    refuse_strays,
-    retained_arns,
-    tagged,
-    without_cancelled_profiles,
-    without_deleted_gateways,
-)
+from local.tagged import refuse_strays, retained_arns, tagged, without_dying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +89,7 @@ def test_a_signing_profile_that_was_cancelled_is_no_leftover() -> None:
         for name in ("plinth_1", "plinth_2")
     )
     signer.cancel_signing_profile(profileName="plinth_1")
-    assert without_cancelled_profiles({gone, kept, "arn:aws:s3:::raw"}, signer) == {kept, "arn:aws:s3:::raw"}
+    assert without_dying({gone, kept, "arn:aws:s3:::raw"}, client) == {kept, "arn:aws:s3:::raw"}
 
 
 def test_a_deleted_nat_gateway_is_no_stray_and_one_that_is_there_stays_one() -> None:
@@ -111,7 +105,7 @@ def test_a_deleted_nat_gateway_is_no_stray_and_one_that_is_there_stays_one() -> 
     )
     ec2.delete_nat_gateway(NatGatewayId=gone)
     found = tagged(client("resourcegroupstaggingapi"), "plinth", "prod")
-    left = {arn.rpartition("/")[2] for arn in without_deleted_gateways({*found, "arn:aws:s3:::raw"}, ec2)}
+    left = {arn.rpartition("/")[2] for arn in without_dying({*found, "arn:aws:s3:::raw"}, client)}
     assert left == {there, "arn:aws:s3:::raw"}
 
 
