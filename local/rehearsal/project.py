@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import yaml
 
+from local.alone import alone
 from local.errors import LocalError
 from local.instance import CHECKOUT, Instance
 from local.process import started
@@ -107,7 +107,8 @@ def project(stack: str) -> Iterator[Project]:
     Raises:
         LocalError: there is no such environment, or its files are refused.
     """
-    with _alone():
+    # No other may sweep between the making of a folder and the word whose it is.
+    with alone(Path(tempfile.gettempdir())):
         sweep()
         folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.geteuid()}-{stack}-"))
         (folder / "owner").write_text(json.dumps([os.getpid(), started(os.getpid())]))
@@ -117,20 +118,6 @@ def project(stack: str) -> Iterator[Project]:
         yield Project(stack, folder, tuple(supplied))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Let no other rehearsal sweep between the making of a folder and the word whose it is.
-
-    What is locked is the folder of temporary files itself, so that nothing of ours stays there for it.
-    """
-    descriptor = os.open(tempfile.gettempdir(), os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _copy(stack: str, root: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -12,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.alone import alone
 from local.errors import LocalError
 from local.toolchain.golang import without_credentials
 from local.toolchain.installed import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from local.progress import Progress
 
@@ -182,23 +183,14 @@ def _absent(packages: Sequence[Package]) -> list[Package]:
     return [package for package in packages if package.missing()]
 
 
-@contextmanager
-def _alone(progress: Progress) -> Iterator[int]:
+def _alone(progress: Progress) -> AbstractContextManager[int]:
     """Hold the right to install, of all checkouts on this machine: they share one policy.
 
     apt-get inherits the descriptor: it goes on when the command that started it is killed, and needs the
     policy until it is done.
     """
-    descriptor = os.open(LOCKED, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.say("debian packages: another run is installing some; waiting for it")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+    words = "debian packages: another run is installing some; waiting for it"
+    return alone(LOCKED, lambda: progress.say(words))
 
 
 def _policy_is_ours() -> bool:
