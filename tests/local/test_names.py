@@ -32,6 +32,11 @@ def claim(instance: Instance, checkout: Path) -> None:
     (instance.run / "checkout").write_text(str(checkout))
 
 
+def assert_refused(instance: Instance) -> None:
+    with pytest.raises(LocalError, match="in use by"), Environment(instance).exclusively("up"):
+        pytest.fail("it went on")
+
+
 def test_a_name_that_another_checkout_has_is_refused_and_nothing_is_written(
     instance: Instance, tmp_path: Path
 ) -> None:
@@ -86,8 +91,7 @@ def test_the_claim_of_an_environment_stays_when_its_command_has_ended(
 ) -> None:
     with Environment(instance).exclusively("up"):
         (instance.checkout / kept).mkdir()
-    with pytest.raises(LocalError, match="in use by"), Environment(second).exclusively("up"):
-        pytest.fail("it went on")
+    assert_refused(second)
     with Environment(instance).exclusively("stop"):
         pass
 
@@ -97,8 +101,7 @@ def test_a_node_that_runs_keeps_its_name_though_its_state_was_removed_by_hand(
 ) -> None:
     claim(instance, instance.checkout)
     (instance.run / "node.json").write_text("{}")
-    with pytest.raises(LocalError, match="in use by"), Environment(second).exclusively("up"):
-        pytest.fail("it went on")
+    assert_refused(second)
 
 
 def test_a_second_command_of_the_same_checkout_is_told_of_the_first(instance: Instance) -> None:

@@ -149,9 +149,7 @@ class Observation:
         return names
 
 
-def forecast(
-    sdk_type: str, inputs: Properties, known: Properties, kind: ResourceType | None = None
-) -> Properties:
+def forecast(sdk_type: str, kind: ResourceType | None, inputs: Properties, known: Properties) -> Properties:
     """What a preview can say: what is asked, what stays, and nothing of the rest."""
     described = sdk.describe(sdk_type)
     outputs: Properties = dict.fromkeys(described.outputs, UNKNOWN) if described and not known else {}

@@ -147,7 +147,7 @@ class AwsProvider(Provider):
         del timeout  # the emulator answers at once; waits are bounded by each type
         kind = self._kind(resource)
         if preview:
-            return "", self._forecast(resource.type, inputs, {})
+            return "", self._forecast(resource, inputs, {})
         if kind is None:
             self.report(
                 Severity.INFO,
@@ -225,7 +225,7 @@ class AwsProvider(Provider):
         """Call for each part that changed, then look at the result."""
         kind = self._kind(call.resource)
         if call.preview:
-            return self._forecast(call.resource.type, call.inputs, call.old_outputs)
+            return self._forecast(call.resource, call.inputs, call.old_outputs)
         if kind is None:
             return recorded.update(self._aws(call.inputs), call)
         aws = self._aws(call.inputs)
@@ -262,8 +262,8 @@ class AwsProvider(Provider):
 
     # Parts of the above
 
-    def _forecast(self, sdk_type: str, inputs: Properties, known: Properties) -> Properties:
-        outputs = forecast(sdk_type, inputs, known, table.find(sdk_type))
+    def _forecast(self, resource: Resource, inputs: Properties, known: Properties) -> Properties:
+        outputs = forecast(resource.type, self._kind(resource), inputs, known)
         if "region" in outputs and not isinstance(outputs["region"], str):
             outputs["region"] = self.connection.region
         return outputs
